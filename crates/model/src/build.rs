@@ -1,0 +1,215 @@
+//! A build: what one event sets in motion, and how it ends.
+//!
+//! What always holds: a build's outcome is a pure function of its jobs ([`BuildOutcome::of`]).
+//! Canceling and superseding are intents beside the state; a pass carries them out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::{JobKind, JobState, Outcome};
+use crate::{BranchName, CommitSha, TagName};
+
+/// What happened that a build answers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "sqlx",
+    derive(sqlx::Type),
+    sqlx(type_name = "text", rename_all = "snake_case")
+)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildEvent {
+    Push,
+    Tag,
+    PullRequest,
+    BranchDeleted,
+    PullRequestClosed,
+    /// Asked for through the API or a page.
+    Manual,
+}
+
+impl BuildEvent {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Tag => "tag",
+            Self::PullRequest => "pull_request",
+            Self::BranchDeleted => "branch_deleted",
+            Self::PullRequestClosed => "pull_request_closed",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// What the build is to achieve. The server decides it from the rules; no commit can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "sqlx",
+    derive(sqlx::Type),
+    sqlx(type_name = "text", rename_all = "snake_case")
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Test, package and deploy to the build's stage.
+    Deploy,
+    /// Tests alone, without credentials or secrets: a pull request from a fork.
+    Test,
+    /// Remove every instance of the build's stage.
+    Remove,
+}
+
+impl Purpose {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Test => "test",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+/// Where the source of a build comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    pub commit: CommitSha,
+    pub branch: Option<BranchName>,
+    pub tag: Option<TagName>,
+    pub pull_request: Option<i64>,
+    /// First line of the commit's message or the pull request's title, for the pages.
+    pub title: String,
+    /// GitHub login of who caused it.
+    pub author: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "sqlx",
+    derive(sqlx::Type),
+    sqlx(type_name = "text", rename_all = "snake_case")
+)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildOutcome {
+    Succeeded,
+    Failed,
+    Canceled,
+    Superseded,
+    Skipped,
+}
+
+impl BuildOutcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+            Self::Superseded => "superseded",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// The outcome of a build whose plan has been carried out as far as it could be, or `None`
+    /// while a job still may change it. A failure outweighs a cancellation: what broke must be
+    /// seen. A build of which nothing but the plan ran was skipped: nothing was to do; unless it
+    /// was superseded, for then nobody looked whether there was.
+    ///
+    /// The caller asks only once the jobs of the plan are there: a succeeded plan job alone cannot
+    /// be told from a plan without jobs.
+    pub fn of<'a>(
+        jobs: impl IntoIterator<Item = (JobKind, &'a JobState)>,
+        superseded: bool,
+    ) -> Option<Self> {
+        let (mut failed, mut canceled, mut worked) = (false, false, false);
+        for (kind, state) in jobs {
+            let JobState::Finished(outcome) = state else {
+                return None;
+            };
+            match outcome {
+                Outcome::Succeeded => worked |= kind != JobKind::Plan,
+                Outcome::Failed(_) => failed = true,
+                Outcome::Canceled { .. } => canceled = true,
+                Outcome::Skipped { .. } => {}
+            }
+        }
+        Some(match (failed, canceled) {
+            (true, _) => Self::Failed,
+            (false, true) if superseded => Self::Superseded,
+            (false, true) => Self::Canceled,
+            (false, false) if worked => Self::Succeeded,
+            (false, false) if superseded => Self::Superseded,
+            (false, false) => Self::Skipped,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{Failure, FailureKind};
+
+    fn done(outcome: Outcome) -> JobState {
+        JobState::Finished(outcome)
+    }
+
+    fn canceled() -> JobState {
+        done(Outcome::Canceled { reason: "newer".into() })
+    }
+
+    fn failed() -> JobState {
+        done(Outcome::Failed(Failure { kind: FailureKind::Step, message: "npm test".into() }))
+    }
+
+    #[test]
+    fn a_build_is_not_over_while_a_job_is_not() {
+        let jobs =
+            [(JobKind::Plan, &done(Outcome::Succeeded)), (JobKind::Test, &JobState::Blocked)];
+        assert_eq!(BuildOutcome::of(jobs, false), None);
+    }
+
+    #[test]
+    fn a_failure_outweighs_a_cancellation() {
+        let jobs = [(JobKind::Test, &failed()), (JobKind::Deploy, &canceled())];
+        assert_eq!(BuildOutcome::of(jobs, true), Some(BuildOutcome::Failed));
+    }
+
+    #[test]
+    fn canceled_work_of_a_superseded_build_is_superseded() {
+        let jobs = [(JobKind::Test, &done(Outcome::Succeeded)), (JobKind::Deploy, &canceled())];
+        assert_eq!(BuildOutcome::of(jobs, true), Some(BuildOutcome::Superseded));
+        assert_eq!(BuildOutcome::of(jobs, false), Some(BuildOutcome::Canceled));
+    }
+
+    #[test]
+    fn a_build_that_only_planned_had_nothing_to_do() {
+        let jobs = [(JobKind::Plan, &done(Outcome::Succeeded))];
+        assert_eq!(BuildOutcome::of(jobs, false), Some(BuildOutcome::Skipped));
+    }
+
+    #[test]
+    fn a_superseded_build_that_only_planned_is_not_called_unchanged() {
+        let jobs = [(JobKind::Plan, &done(Outcome::Succeeded))];
+        assert_eq!(BuildOutcome::of(jobs, true), Some(BuildOutcome::Superseded));
+    }
+
+    #[test]
+    fn a_build_whose_work_was_done_succeeded_even_if_a_newer_one_came() {
+        let jobs = [
+            (JobKind::Plan, &done(Outcome::Succeeded)),
+            (JobKind::Deploy, &done(Outcome::Succeeded)),
+        ];
+        assert_eq!(BuildOutcome::of(jobs, true), Some(BuildOutcome::Succeeded));
+    }
+
+    #[test]
+    fn a_job_skipped_behind_a_failure_leaves_the_build_failed() {
+        let skipped = done(Outcome::Skipped { reason: "needs the test of a, which failed".into() });
+        let jobs = [
+            (JobKind::Plan, &done(Outcome::Succeeded)),
+            (JobKind::Test, &failed()),
+            (JobKind::Package, &skipped),
+        ];
+        assert_eq!(BuildOutcome::of(jobs, false), Some(BuildOutcome::Failed));
+    }
+
+    #[test]
+    fn a_removal_that_found_nothing_was_skipped() {
+        assert_eq!(BuildOutcome::of([], false), Some(BuildOutcome::Skipped));
+    }
+}

@@ -1,0 +1,28 @@
+//! The words of Greenroom as types, and every decision as a pure function.
+//!
+//! What always holds: nothing here reads a clock, a file, the network or a random number. The
+//! same input gives the same answer, so every rule of the product is tested without a database.
+//! Names are parsed once at the edge; whoever holds a [`StageName`] holds a valid one.
+
+pub mod app;
+pub mod build;
+pub mod deployment;
+mod document;
+pub mod id;
+pub mod job;
+pub mod name;
+pub mod permission;
+pub mod pipeline;
+pub mod plan;
+pub mod rule;
+pub mod stage;
+pub mod status;
+pub mod worker_api;
+
+pub use id::{
+    AppId, ArtifactId, BuildId, DeploymentId, InstanceId, JobId, StageId, TokenId, WorkerId,
+};
+pub use name::{
+    AppName, BranchName, CommitSha, InvalidName, ParameterKey, ProfileName, Region, RepositoryName,
+    RoleArn, ServiceName, StageName, TagName,
+};

@@ -1,0 +1,251 @@
+//! Which statuses a commit gets while a build runs, fails, is skipped or superseded.
+
+use proptest::prelude::*;
+use rstest::rstest;
+use uuid::Uuid;
+
+use super::*;
+use crate::job::Lease;
+use crate::pipeline::{Commands, Framework, Service};
+use crate::{JobId, ServiceName, WorkerId};
+
+fn name(text: &str) -> ServiceName {
+    text.parse().expect("a service name")
+}
+
+fn planned(text: &str, decision: Decision) -> PlannedService {
+    let service = Service {
+        name: name(text),
+        path: text.to_owned(),
+        framework: Framework::Serverless,
+        depends_on: Vec::new(),
+        watch: Vec::new(),
+        commands: Commands::default(),
+        notes: Vec::new(),
+    };
+    PlannedService { service, decision }
+}
+
+fn runs(text: &str) -> PlannedService {
+    planned(text, Decision::Run { reason: "it was never deployed".into() })
+}
+
+fn running() -> JobState {
+    JobState::Running(Lease {
+        worker: WorkerId(Uuid::nil()),
+        attempt: 1,
+        expires_at: chrono::DateTime::UNIX_EPOCH,
+    })
+}
+
+fn succeeded() -> JobState {
+    JobState::Finished(Outcome::Succeeded)
+}
+
+fn failure(kind: FailureKind, message: &str) -> JobState {
+    JobState::Finished(Outcome::Failed(Failure { kind, message: message.into() }))
+}
+
+fn canceled() -> JobState {
+    JobState::Finished(Outcome::Canceled { reason: "superseded by build 8".into() })
+}
+
+fn skipped() -> JobState {
+    JobState::Finished(Outcome::Skipped { reason: "needs the test of api, which failed".into() })
+}
+
+/// `context state description` of every status of a build with these jobs of the service `api`
+/// (a plan job has none), in a preview.
+fn wanted(
+    services: Option<&[PlannedService]>,
+    jobs: &[(JobKind, JobState)],
+    outcome: Option<BuildOutcome>,
+) -> Vec<String> {
+    let api = name("api");
+    let jobs: Vec<JobView<'_>> = jobs
+        .iter()
+        .map(|(kind, state)| JobView {
+            id: JobId(Uuid::nil()),
+            kind: *kind,
+            service: (*kind != JobKind::Plan).then_some(&api),
+            state,
+            needs: &[],
+        })
+        .collect();
+    let stage: StageName = "feature-x".parse().expect("a stage");
+    let stage = Some((&stage, StageKind::Preview));
+    shown(&statuses(Purpose::Deploy, stage, services, &jobs, outcome))
+}
+
+fn shown(statuses: &[Status]) -> Vec<String> {
+    statuses
+        .iter()
+        .map(|status| {
+            format!("{} {}: {}", status.context, status.state.as_str(), status.description)
+        })
+        .collect()
+}
+
+#[test]
+fn a_build_that_plans_is_pending_alone() {
+    let plan = [(JobKind::Plan, running())];
+    assert_eq!(wanted(None, &plan, None), ["greenroom pending: looking for what changed"]);
+}
+
+#[test]
+fn a_service_has_one_status_for_tests_and_one_for_its_stage() {
+    let jobs = [
+        (JobKind::Plan, succeeded()),
+        (JobKind::Test, succeeded()),
+        (JobKind::Package, running()),
+        (JobKind::Deploy, JobState::Blocked),
+    ];
+    assert_eq!(
+        wanted(Some(&[runs("api")]), &jobs, None),
+        [
+            "greenroom pending: running",
+            "greenroom/api/test success: tests passed",
+            "greenroom/api/preview pending: package is running",
+        ]
+    );
+}
+
+#[test]
+fn a_skipped_service_is_green_in_the_same_contexts() {
+    let skip = planned("api", Decision::Skip { reason: "nothing changed since abc1234".into() });
+    let jobs = [(JobKind::Plan, succeeded())];
+    assert_eq!(
+        wanted(Some(&[skip]), &jobs, Some(BuildOutcome::Skipped)),
+        [
+            "greenroom success: nothing was to do",
+            "greenroom/api/test success: skipped: nothing changed since abc1234",
+            "greenroom/api/preview success: skipped: nothing changed since abc1234",
+        ]
+    );
+}
+
+#[test]
+fn a_service_without_tests_does_not_leave_its_check_waiting() {
+    let jobs = [(JobKind::Package, succeeded()), (JobKind::Deploy, succeeded())];
+    assert_eq!(
+        wanted(Some(&[runs("api")]), &jobs, Some(BuildOutcome::Succeeded)),
+        [
+            "greenroom success: every job succeeded",
+            "greenroom/api/test success: nothing to test: no lint or test command",
+            "greenroom/api/preview success: deployed",
+        ]
+    );
+}
+
+#[test]
+fn a_planned_job_that_is_not_there_yet_is_not_green() {
+    let mut tested = runs("api");
+    tested.service.commands.test = Some("npm test".into());
+    let services = [tested];
+    let shown = wanted(Some(&services), &[], None);
+    assert_eq!(
+        shown[1..],
+        [
+            "greenroom/api/test pending: waiting for other jobs",
+            "greenroom/api/preview pending: waiting for other jobs"
+        ]
+    );
+    let shown = wanted(Some(&services), &[], Some(BuildOutcome::Superseded));
+    assert_eq!(shown[1], "greenroom/api/test error: the build ended before this was begun");
+}
+
+#[test]
+fn a_failed_package_says_more_than_the_deploy_that_was_not_run() {
+    let jobs = [(JobKind::Deploy, skipped()), (JobKind::Package, failure(FailureKind::Step, "no"))];
+    let shown = wanted(Some(&[runs("api")]), &jobs, Some(BuildOutcome::Failed));
+    assert_eq!(shown[2], "greenroom/api/preview failure: package failed: no");
+}
+
+#[test]
+fn a_failed_step_is_a_failure_and_what_waited_for_it_an_error() {
+    let jobs = [
+        (JobKind::Test, failure(FailureKind::Step, "npm test ended with 1")),
+        (JobKind::Package, skipped()),
+        (JobKind::Deploy, skipped()),
+    ];
+    assert_eq!(
+        wanted(Some(&[runs("api")]), &jobs, Some(BuildOutcome::Failed)),
+        [
+            "greenroom failure: test of api failed: npm test ended with 1",
+            "greenroom/api/test failure: test failed: npm test ended with 1",
+            "greenroom/api/preview error: not run: needs the test of api, which failed",
+        ]
+    );
+}
+
+#[rstest]
+#[case(FailureKind::Step, "failure")]
+#[case(FailureKind::Configuration, "failure")]
+#[case(FailureKind::Limit, "failure")]
+#[case(FailureKind::Aws, "failure")]
+#[case(FailureKind::Checkout, "failure")]
+#[case(FailureKind::Lost, "error")]
+#[case(FailureKind::Internal, "error")]
+fn only_what_greenroom_owes_is_an_error(#[case] kind: FailureKind, #[case] state: &str) {
+    let jobs = [(JobKind::Plan, failure(kind, "no"))];
+    let expected = [format!("greenroom {state}: plan failed: no")];
+    assert_eq!(wanted(None, &jobs, Some(BuildOutcome::Failed)), expected);
+}
+
+#[test]
+fn a_superseded_build_is_neither_green_nor_waiting() {
+    let jobs = [
+        (JobKind::Test, succeeded()),
+        (JobKind::Package, canceled()),
+        (JobKind::Deploy, canceled()),
+    ];
+    assert_eq!(
+        wanted(Some(&[runs("api")]), &jobs, Some(BuildOutcome::Superseded)),
+        [
+            "greenroom error: superseded by build 8",
+            "greenroom/api/test success: tests passed",
+            "greenroom/api/preview error: canceled: superseded by build 8",
+        ]
+    );
+    let nothing_ran = wanted(None, &[], Some(BuildOutcome::Superseded));
+    assert_eq!(nothing_ran, ["greenroom error: superseded by a newer build"]);
+}
+
+#[test]
+fn several_failures_are_named_together() {
+    let jobs = [
+        (JobKind::Test, failure(FailureKind::Lost, "its worker was lost 3 times")),
+        (JobKind::Deploy, failure(FailureKind::Aws, "the stack rolled back")),
+    ];
+    let shown = wanted(None, &jobs, Some(BuildOutcome::Failed));
+    assert_eq!(shown, ["greenroom failure: failed: test of api, deploy of api"]);
+}
+
+#[test]
+fn a_long_lived_stage_is_named_and_a_build_without_stage_has_tests_alone() {
+    let prod: StageName = "prod".parse().expect("a stage");
+    let services = [runs("api")];
+    let contexts = |purpose, stage| -> Vec<String> {
+        statuses(purpose, stage, Some(&services), &[], None)
+            .into_iter()
+            .map(|status| status.context)
+            .collect()
+    };
+    assert_eq!(
+        contexts(Purpose::Deploy, Some((&prod, StageKind::LongLived))),
+        ["greenroom", "greenroom/api/test", "greenroom/api/prod"]
+    );
+    assert_eq!(contexts(Purpose::Test, None), ["greenroom", "greenroom/api/test"]);
+    assert!(contexts(Purpose::Remove, Some((&prod, StageKind::Preview))).is_empty());
+}
+
+proptest! {
+    #[test]
+    fn a_description_fits_on_one_line_within_the_limit(message in "(\\PC|\n){0,300}") {
+        let short = shortened(&message);
+        prop_assert!(short.chars().count() <= MAX_DESCRIPTION_CHARS);
+        prop_assert!(!short.contains('\n'));
+        let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+        prop_assert_eq!(short.ends_with('…') && short != line, line.chars().count() > MAX_DESCRIPTION_CHARS);
+    }
+}

@@ -1,0 +1,248 @@
+//! What a worker and the server say to each other: JSON over HTTP under `/worker/v1`, the same
+//! for the embedded worker and for one on another machine.
+//!
+//! | call | says | answer |
+//! |---|---|---|
+//! | `POST register` | [`Register`] | [`Registered`] |
+//! | `POST claim` | [`Claim`] | 200 [`Assignment`], or 204 when nothing came within `wait_seconds` |
+//! | `POST jobs/{id}/heartbeat` | [`Held`] | [`Heartbeat`] |
+//! | `POST jobs/{id}/log?attempt=A&seq=N` | raw bytes | 204; a chunk that is known is ignored |
+//! | `POST jobs/{id}/checkout` | [`Held`] | [`Checkout`] |
+//! | `POST jobs/{id}/credentials` | [`Held`] | [`AwsCredentials`] |
+//! | `PUT jobs/{id}/artifact?attempt=A` | tar.zst bytes | [`StoredArtifact`] |
+//! | `GET jobs/{id}/artifact?attempt=A` | | tar.zst bytes of the assignment's artifact |
+//! | `POST jobs/{id}/finish` | [`Finish`] | 204 |
+//!
+//! What always holds: every call about a job names the attempt; one that no longer holds the job
+//! is answered 409 and the worker stops that job at once. Every call may be repeated: a lost
+//! answer is asked for again and does no harm.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::build::Source;
+use crate::job::{JobKind, Outcome};
+use crate::pipeline::Service;
+use crate::plan::Findings;
+use crate::stage::StageKind;
+use crate::{
+    AppName, BuildId, CommitSha, JobId, ParameterKey, Region, RepositoryName, StageName, WorkerId,
+};
+
+/// A worker process presents itself. A new incarnation of the same name gives back whatever the
+/// old one held: a worker locks its directory, so the old process is gone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Register {
+    pub name: String,
+    pub incarnation: uuid::Uuid,
+    pub slots: u16,
+    pub version: String,
+    /// What its sandbox can do, for the pages.
+    pub executor: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Registered {
+    pub worker: WorkerId,
+    pub lease_seconds: u32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Claim {
+    pub worker: WorkerId,
+    pub incarnation: uuid::Uuid,
+    /// How long the server may hold the call open, at most 30.
+    pub wait_seconds: u16,
+}
+
+/// Names the attempt on whose behalf a call is made.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Held {
+    pub attempt: i32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Heartbeat {
+    pub lease_expires_at: DateTime<Utc>,
+    pub directive: Directive,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "directive")]
+pub enum Directive {
+    Continue,
+    /// End the job's processes and report `canceled` with this reason.
+    Cancel {
+        reason: String,
+    },
+}
+
+/// All that a worker needs to run one job, but for tokens and credentials, which it asks for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Assignment {
+    pub job: JobId,
+    pub attempt: i32,
+    pub build: BuildId,
+    pub build_number: i64,
+    pub build_url: String,
+    pub app: AppName,
+    pub repository: RepositoryName,
+    pub source: Source,
+    pub task: Task,
+    /// Where AWS answers when it is not the real one (a test, a VPC endpoint).
+    pub aws: AwsEndpoint,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwsEndpoint {
+    pub url: Option<String>,
+    /// PEM of the authority that signed the endpoint's certificate.
+    pub ca_bundle: Option<String>,
+}
+
+/// What the job does, with what it needs for it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Task {
+    Plan {
+        /// The commits last deployed in the stage: the plan says what changed since each.
+        compare_with: Vec<CommitSha>,
+    },
+    Test {
+        service: Service,
+        /// `None` for a pull request from a fork.
+        target: Option<Target>,
+        trust: String,
+    },
+    Package {
+        service: Service,
+        target: Target,
+        trust: String,
+    },
+    Deploy {
+        service: Service,
+        target: Target,
+        artifact: StoredArtifact,
+        trust: String,
+    },
+    Remove {
+        service: Service,
+        target: Target,
+        /// The stack as the last deployment saw it; `None` if none came that far.
+        stack: Option<String>,
+        trust: String,
+    },
+}
+
+impl Task {
+    pub fn kind(&self) -> JobKind {
+        match self {
+            Self::Plan { .. } => JobKind::Plan,
+            Self::Test { .. } => JobKind::Test,
+            Self::Package { .. } => JobKind::Package,
+            Self::Deploy { .. } => JobKind::Deploy,
+            Self::Remove { .. } => JobKind::Remove,
+        }
+    }
+}
+
+/// The stage a job works for, as the server's settings have it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Target {
+    pub stage: StageName,
+    pub stage_kind: StageKind,
+    pub region: Region,
+    /// What the job may know: a test job gets no secret ones.
+    pub parameters: BTreeMap<ParameterKey, Parameter>,
+}
+
+/// A parameter's value on its way into a job. `Debug` never shows it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    pub value: String,
+    /// Masked in logs.
+    pub secret: bool,
+}
+
+impl std::fmt::Debug for Parameter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parameter").field("secret", &self.secret).finish_non_exhaustive()
+    }
+}
+
+/// How to read the job's repository, and nothing else.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Checkout {
+    /// `https://…/owner/name.git`
+    pub url: String,
+    /// Password of the user `x-access-token`.
+    pub token: String,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for Checkout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checkout").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// Credentials of the stage's role, good for an hour at most.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct AwsCredentials {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: String,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for AwsCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AwsCredentials")
+            .field("access_key_id", &self.access_key_id)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An artifact in the object store, by the SHA-256 of its plain bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredArtifact {
+    /// Lowercase hexadecimal.
+    pub digest: String,
+    pub size_bytes: i64,
+}
+
+/// The end of a job, and what it found out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Finish {
+    pub attempt: i32,
+    pub outcome: Outcome,
+    pub result: Option<JobResult>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum JobResult {
+    Planned { findings: Findings },
+    Packaged { package: Packaged },
+    Deployed { deployed: DeployedStack },
+    Removed,
+}
+
+/// What a package job made, and for whom: read from `serverless-state.json`, not from the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packaged {
+    pub artifact: StoredArtifact,
+    pub stage: StageName,
+    pub region: Region,
+}
+
+/// What a deploy job read back from AWS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeployedStack {
+    pub stack: String,
+    pub outputs: BTreeMap<String, String>,
+    pub endpoints: Vec<String>,
+}
