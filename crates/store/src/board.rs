@@ -1,0 +1,130 @@
+//! Read models of the pages: what a page shows, in one query.
+//!
+//! What always holds: no query here is run per row of another.
+
+use chrono::{DateTime, Utc};
+use model::build::BuildOutcome;
+use model::deployment::InstanceState;
+use model::stage::{StageKind, StageState};
+use model::{
+    AppName, BranchName, BuildId, CommitSha, Region, RepositoryName, ServiceName, StageId,
+    StageName,
+};
+use serde::Deserialize;
+use sqlx::PgConnection;
+
+use crate::build::BuildState;
+use crate::error::Result;
+
+/// One open stage of one app.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct BoardRow {
+    pub app: AppName,
+    pub repository: RepositoryName,
+    pub stage_id: StageId,
+    pub stage: StageName,
+    pub kind: StageKind,
+    pub state: StageState,
+    pub branch: Option<BranchName>,
+    pub pull_request: Option<i64>,
+    pub active_at: DateTime<Utc>,
+    #[sqlx(json)]
+    pub instances: Vec<BoardInstance>,
+    #[sqlx(json(nullable))]
+    pub last_build: Option<BoardBuild>,
+}
+
+/// What is deployed of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct BoardInstance {
+    pub service: ServiceName,
+    pub region: Region,
+    pub state: InstanceState,
+    pub commit: Option<CommitSha>,
+    pub build_number: Option<i64>,
+    pub endpoints: Vec<String>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The newest build of a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct BoardBuild {
+    pub id: BuildId,
+    pub number: i64,
+    pub commit: CommitSha,
+    pub title: String,
+    pub author: String,
+    pub state: BuildState,
+    pub outcome: Option<BuildOutcome>,
+    pub created_at: DateTime<Utc>,
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// Every open stage, by app, long-lived ones first.
+pub async fn rows(conn: &mut PgConnection) -> Result<Vec<BoardRow>> {
+    Ok(sqlx::query_as(
+        "select a.name as app, a.repository, s.id as stage_id, s.name as stage, s.kind, s.state,
+             s.branch, s.pull_request, s.active_at,
+             coalesce((
+                 select jsonb_agg(jsonb_build_object('service', i.service, 'region', i.region,
+                     'state', i.state, 'commit', i.commit_sha, 'build_number', i.build_number,
+                     'endpoints', i.endpoints, 'updated_at', i.updated_at)
+                     order by i.service, i.region)
+                 from instance i where i.stage_id = s.id), '[]') as instances,
+             (select jsonb_build_object('id', b.id, 'number', b.number, 'commit', b.commit_sha,
+                     'title', b.title, 'author', b.author, 'state', b.state,
+                     'outcome', b.outcome, 'created_at', b.created_at,
+                     'finished_at', b.finished_at)
+                 from build b where b.stage_id = s.id order by b.number desc limit 1)
+                 as last_build
+         from stage s join app a on a.id = s.app_id
+         where s.state <> 'closed'
+         order by a.name, s.kind <> 'long-lived', s.name",
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// How far a build is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Progress {
+    pub build_id: BuildId,
+    pub jobs: i64,
+    pub finished: i64,
+    pub running: i64,
+}
+
+/// How far builds are, for a page of them; one without jobs is absent.
+pub async fn progress(conn: &mut PgConnection, builds: &[BuildId]) -> Result<Vec<Progress>> {
+    Ok(sqlx::query_as(
+        "select build_id, count(*) as jobs, count(*) filter (where state = 'finished') as finished,
+             count(*) filter (where state = 'running') as running
+         from job where build_id = any($1) group by build_id",
+    )
+    .bind(builds)
+    .fetch_all(conn)
+    .await?)
+}
+
+/// How full the queue is, for the system page and the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Queue {
+    pub queued: i64,
+    pub running: i64,
+    /// Deliveries that intake has not acted on.
+    pub received: i64,
+    /// Statuses that GitHub was not told yet.
+    pub unsent: i64,
+}
+
+pub async fn queue(conn: &mut PgConnection) -> Result<Queue> {
+    Ok(sqlx::query_as(
+        "select (select count(*) from job where state = 'queued') as queued,
+             (select count(*) from job where state = 'running') as running,
+             (select count(*) from delivery where state = 'received') as received,
+             (select count(*) from outbox
+                 where sent_version < wanted_version and rejected_at is null) as unsent",
+    )
+    .fetch_one(conn)
+    .await?)
+}

@@ -1,0 +1,297 @@
+//! Table `build`: what one event set in motion, and the marks that say which builds to settle.
+//!
+//! What always holds: one delivery makes one build of a purpose; a finished build changes no
+//! more. A mark is deleted only by the transaction that then reads the build's jobs, and a change
+//! that this transaction does not see has a mark of its own: no change is overlooked.
+//!
+//! After a crash: marks taken by a transaction that did not commit are there again.
+
+mod list;
+mod row;
+
+use chrono::{DateTime, Utc};
+use model::build::{BuildEvent, BuildOutcome, Purpose, Source};
+use model::plan::PlannedService;
+use model::stage::StageKind;
+use model::{AppId, AppName, BranchName, BuildId, StageId, StageName};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+pub use list::{Before, BuildFilter, list};
+use row::{Row, build_columns, builds, one};
+
+use crate::error::{Error, Result, met};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type, serde::Deserialize)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum BuildState {
+    Running,
+    /// For an approval.
+    Waiting,
+    Finished,
+}
+
+impl BuildState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// A build with the names of its app and stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    pub id: BuildId,
+    pub app_id: AppId,
+    pub app: AppName,
+    pub number: i64,
+    pub event: BuildEvent,
+    pub purpose: Purpose,
+    pub stage_id: Option<StageId>,
+    pub stage: Option<StageName>,
+    pub stage_kind: Option<StageKind>,
+    pub source: Source,
+    /// Every service is built, changed or not.
+    pub forced: bool,
+    /// `None` until the plan is made.
+    pub planned: Option<Vec<PlannedService>>,
+    pub state: BuildState,
+    pub outcome: Option<BuildOutcome>,
+    pub reason: Option<String>,
+    pub cancel_requested_at: Option<DateTime<Utc>>,
+    pub cancel_reason: Option<String>,
+    /// Number of the newer build of the same stage.
+    pub superseded_by: Option<i64>,
+    pub created_at: DateTime<Utc>,
+    /// When the first of its jobs was claimed.
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBuild {
+    pub id: BuildId,
+    pub app_id: AppId,
+    pub number: i64,
+    pub event: BuildEvent,
+    pub purpose: Purpose,
+    pub stage_id: Option<StageId>,
+    pub source: Source,
+    pub forced: bool,
+    pub delivery_guid: Option<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Inserts a running build and marks it. A build that the delivery already made is a conflict on
+/// `build_delivery_key`.
+pub async fn insert(conn: &mut PgConnection, new: &NewBuild) -> Result<()> {
+    sqlx::query(
+        "with made as (
+             insert into build (id, app_id, number, event, purpose, stage_id, commit_sha, branch,
+                 tag, pull_request, title, author, forced, delivery_guid, state, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'running', $15)
+             returning id)
+         insert into build_mark (build_id) select id from made",
+    )
+    .bind(new.id)
+    .bind(new.app_id)
+    .bind(new.number)
+    .bind(new.event.as_str())
+    .bind(new.purpose.as_str())
+    .bind(new.stage_id)
+    .bind(&new.source.commit)
+    .bind(&new.source.branch)
+    .bind(&new.source.tag)
+    .bind(new.source.pull_request)
+    .bind(&new.source.title)
+    .bind(&new.source.author)
+    .bind(new.forced)
+    .bind(&new.delivery_guid)
+    .bind(new.created_at)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub async fn get(conn: &mut PgConnection, id: BuildId) -> Result<Build> {
+    let row: Option<Row> = sqlx::query_as(concat!(build_columns!("build"), " where b.id = $1"))
+        .bind(id)
+        .fetch_optional(conn)
+        .await?;
+    one(row)?.ok_or_else(|| Error::not_found(format!("build {id}")))
+}
+
+pub async fn find(conn: &mut PgConnection, app: AppId, number: i64) -> Result<Option<Build>> {
+    one(sqlx::query_as(concat!(build_columns!("build"), " where b.app_id = $1 and b.number = $2"))
+        .bind(app)
+        .bind(number)
+        .fetch_optional(conn)
+        .await?)
+}
+
+/// Takes marked builds, longest marked first, locked until the caller's transaction ends; what
+/// another process settles is left out. All marks seen so far go, and with them whatever changed:
+/// the caller reads the jobs after this.
+pub async fn take_dirty(conn: &mut PgConnection, limit: i64) -> Result<Vec<Build>> {
+    let ids: Vec<BuildId> = sqlx::query_scalar(
+        "with taken as (
+             select id from build
+             where id in (select build_id from build_mark order by seq limit $1)
+             for no key update skip locked)
+         delete from build_mark using taken where build_id = taken.id returning build_id",
+    )
+    .bind(limit)
+    .fetch_all(&mut *conn)
+    .await?;
+    // a second statement: it sees what was committed until the locks were had
+    builds(
+        sqlx::query_as(concat!(build_columns!("build"), " where b.id = any($1) order by b.id"))
+            .bind(ids)
+            .fetch_all(conn)
+            .await?,
+    )
+}
+
+/// Asks the engine to look at the build again.
+pub async fn mark_dirty(conn: &mut PgConnection, id: BuildId) -> Result<()> {
+    sqlx::query("insert into build_mark (build_id) values ($1)").bind(id).execute(conn).await?;
+    Ok(())
+}
+
+pub async fn set_planned(
+    conn: &mut PgConnection,
+    id: BuildId,
+    planned: &[PlannedService],
+) -> Result<()> {
+    let done = sqlx::query("update build set planned = $2 where id = $1 and state <> 'finished'")
+        .bind(id)
+        .bind(Json(planned))
+        .execute(conn)
+        .await?;
+    met(&done, || format!("unfinished build {id}"))
+}
+
+/// Ends a build. Ending it again is not found: its outcome stands.
+pub async fn finish(
+    conn: &mut PgConnection,
+    id: BuildId,
+    outcome: BuildOutcome,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let done = sqlx::query(
+        "update build set state = 'finished', outcome = $2, reason = $3, finished_at = $4,
+             started_at = (select min(started_at) from job where build_id = $1)
+         where id = $1 and state <> 'finished'",
+    )
+    .bind(id)
+    .bind(outcome.as_str())
+    .bind(reason)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    met(&done, || format!("unfinished build {id}"))
+}
+
+/// A newer build of the stage takes over: unfinished older ones are asked to cancel. One that was
+/// already asked keeps its reason.
+pub async fn supersede(
+    conn: &mut PgConnection,
+    stage: StageId,
+    older_than: i64,
+    by: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<BuildId>> {
+    Ok(sqlx::query_scalar(
+        "with older as (
+             update build set superseded_by = $3, cancel_requested_at = $4,
+                 cancel_reason = 'superseded by build ' || $3::bigint
+             where stage_id = $1 and number < $2 and state <> 'finished'
+                 and cancel_requested_at is null
+             returning id)
+         insert into build_mark (build_id) select id from older returning build_id",
+    )
+    .bind(stage)
+    .bind(older_than)
+    .bind(by)
+    .bind(now)
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Someone wants it to end. Asking again, or too late, changes nothing.
+pub async fn request_cancel(
+    conn: &mut PgConnection,
+    id: BuildId,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let exists: bool = sqlx::query_scalar(
+        "with asked as (
+             update build set cancel_requested_at = $3, cancel_reason = $2
+             where id = $1 and state <> 'finished' and cancel_requested_at is null
+             returning id),
+         mark as (insert into build_mark (build_id) select id from asked)
+         select exists(select 1 from build where id = $1)",
+    )
+    .bind(id)
+    .bind(reason)
+    .bind(now)
+    .fetch_one(conn)
+    .await?;
+    if exists { Ok(()) } else { Err(Error::not_found(format!("build {id}"))) }
+}
+
+/// The unfinished builds of a stage, oldest first.
+pub async fn unfinished_on(conn: &mut PgConnection, stage: StageId) -> Result<Vec<Build>> {
+    builds(
+        sqlx::query_as(concat!(
+            build_columns!("build"),
+            " where b.stage_id = $1 and b.state <> 'finished' order by b.number"
+        ))
+        .bind(stage)
+        .fetch_all(conn)
+        .await?,
+    )
+}
+
+pub async fn latest_for_branch(
+    conn: &mut PgConnection,
+    app: AppId,
+    branch: &BranchName,
+) -> Result<Option<Build>> {
+    one(sqlx::query_as(concat!(
+        build_columns!("build"),
+        " where b.app_id = $1 and b.branch = $2 order by b.number desc limit 1"
+    ))
+    .bind(app)
+    .bind(branch)
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// The newest build of a stage.
+pub async fn latest_on(conn: &mut PgConnection, stage: StageId) -> Result<Option<Build>> {
+    one(sqlx::query_as(concat!(
+        build_columns!("build"),
+        " where b.stage_id = $1 order by b.number desc limit 1"
+    ))
+    .bind(stage)
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// The numbers of the builds that a delivery made for an app, oldest first.
+pub async fn made_by(conn: &mut PgConnection, app: AppId, delivery: &str) -> Result<Vec<i64>> {
+    Ok(sqlx::query_scalar(
+        "select number from build where delivery_guid = $2 and app_id = $1 order by number",
+    )
+    .bind(app)
+    .bind(delivery)
+    .fetch_all(conn)
+    .await?)
+}

@@ -1,0 +1,22 @@
+//! The store on a real PostgreSQL: each test gets a database of its own from `DATABASE_URL`, which
+//! `script/lib/postgres.sh` starts and exports.
+#![expect(clippy::unwrap_used, reason = "what fails in a test's helper fails the test")]
+
+mod app;
+mod board;
+mod build;
+mod claim;
+mod cluster;
+mod delivery;
+mod deployment;
+mod job;
+mod log;
+mod objects;
+mod outbox;
+mod schema;
+mod signals;
+mod stage;
+mod support;
+mod token;
+mod vault;
+mod worker;
