@@ -1,0 +1,28 @@
+//! GitHub, as Greenroom needs it: what a webhook says and whether GitHub said it, and the few
+//! calls we make (tokens, commit statuses, branches, pull requests) as a GitHub App or with a
+//! token.
+//!
+//! What always holds: nothing here decides what to build, keeps state on disk, reads the clock
+//! or tries again by itself. Secrets are in types that do not print.
+//!
+//! - [`verify`]: the signature of a delivery
+//! - [`Event::parse`]: the meaning of a delivery
+//! - [`GitHub`]: the calls
+//! - [`Error`]: what went wrong, and whether waiting helps
+
+mod api;
+mod auth;
+mod client;
+mod error;
+pub mod event;
+mod signature;
+mod token;
+
+pub use auth::{Auth, Clock, ConfigError};
+pub use client::{
+    Branch, GitHub, HeadRef, PullRequestInfo, PullRequestState, RepositoryInfo, Status, StatusState,
+};
+pub use error::{Error, Problem, Viewer};
+pub use event::{Event, GitRef, ParseError};
+pub use signature::{SignatureError, verify};
+pub use token::CheckoutToken;
