@@ -1,0 +1,129 @@
+//! What GitHub said, in the words of the rules. Pure.
+//!
+//! What always holds: every name is parsed here; one that git or GitHub cannot have made ends as
+//! an error of the delivery that says so, never deeper in.
+
+use github::Event;
+use github::event::{
+    GitRef, InstallationAction, PullRequest, PullRequestAction as Said, Push, PushKind,
+    RepositoryChange,
+};
+use model::build::Source;
+use model::rule::{PullRequestAction, RepositoryEvent};
+use model::{CommitSha, InvalidName};
+
+/// What a delivery asks for.
+#[derive(Debug)]
+pub(crate) enum Meaning {
+    /// The rules decide.
+    Event(RepositoryEvent),
+    /// Rows about the repository itself change.
+    Repository(RepositoryChange),
+    Installation {
+        id: i64,
+        added: Vec<String>,
+        removed: Vec<String>,
+    },
+    /// Nothing to do, and why.
+    Nothing(String),
+}
+
+pub(crate) fn meaning(event: Event) -> Result<Meaning, InvalidName> {
+    Ok(match event {
+        Event::Push(push) => pushed(&push)?,
+        Event::PullRequest(pull_request) => Meaning::Event(proposed(&pull_request)?),
+        Event::Delete(deletion) => match deletion.git_ref {
+            GitRef::Branch(branch) => {
+                Meaning::Event(RepositoryEvent::BranchDeleted { branch: branch.parse()? })
+            }
+            GitRef::Tag(_) => Meaning::Nothing("a deleted tag starts nothing".into()),
+        },
+        Event::Ping { zen } => Meaning::Nothing(format!("GitHub's webhook works: {zen}")),
+        Event::Installation(installation) => {
+            use InstallationAction as A;
+            let repositories =
+                installation.repositories.into_iter().map(|r| r.name.as_str().to_owned()).collect();
+            let id = number(installation.id);
+            match installation.action {
+                A::Created | A::Unsuspended | A::NewPermissionsAccepted => {
+                    Meaning::Installation { id, added: repositories, removed: Vec::new() }
+                }
+                A::Deleted | A::Suspended => {
+                    Meaning::Installation { id, added: Vec::new(), removed: repositories }
+                }
+            }
+        }
+        Event::InstallationRepositories(change) => Meaning::Installation {
+            id: number(change.id),
+            added: change.added.into_iter().map(|r| r.name.as_str().to_owned()).collect(),
+            removed: change.removed.into_iter().map(|r| r.name.as_str().to_owned()).collect(),
+        },
+        Event::Repository(change) => Meaning::Repository(change),
+        Event::Ignored { reason } => Meaning::Nothing(reason),
+    })
+}
+
+fn pushed(push: &Push) -> Result<Meaning, InvalidName> {
+    if let PushKind::Deleted { .. } = push.kind {
+        return Ok(match &push.git_ref {
+            GitRef::Branch(branch) => {
+                Meaning::Event(RepositoryEvent::BranchDeleted { branch: branch.parse()? })
+            }
+            GitRef::Tag(_) => Meaning::Nothing("a deleted tag starts nothing".into()),
+        });
+    }
+    let Some(commit) = push.commit() else {
+        return Ok(Meaning::Nothing("the pushed ref leads to no commit".into()));
+    };
+    let commit: CommitSha = commit.as_str().parse()?;
+    let title = push.head_commit.as_ref().map_or("", |head| first_line(&head.message));
+    let author = push
+        .sender
+        .clone()
+        .or_else(|| push.head_commit.as_ref().map(|head| head.author.clone()))
+        .unwrap_or_default();
+    let (branch, tag) = match &push.git_ref {
+        GitRef::Branch(branch) => (Some(branch.parse()?), None),
+        GitRef::Tag(tag) => (None, Some(tag.parse()?)),
+    };
+    let title = title.to_owned();
+    Ok(Meaning::Event(RepositoryEvent::Pushed {
+        source: Source { commit, branch, tag, pull_request: None, title, author },
+    }))
+}
+
+fn proposed(pull_request: &PullRequest) -> Result<RepositoryEvent, InvalidName> {
+    let action = match &pull_request.action {
+        Said::Opened => PullRequestAction::Opened,
+        Said::Reopened => PullRequestAction::Reopened,
+        Said::Synchronize => PullRequestAction::Synchronized,
+        Said::Closed { .. } => PullRequestAction::Closed,
+        Said::EditedBase { .. } => PullRequestAction::BaseEdited,
+    };
+    Ok(RepositoryEvent::PullRequest {
+        action,
+        source: Source {
+            commit: pull_request.head.sha.as_str().parse()?,
+            branch: Some(pull_request.head.branch.parse()?),
+            tag: None,
+            pull_request: Some(number(pull_request.number)),
+            title: first_line(&pull_request.title).to_owned(),
+            author: pull_request
+                .sender
+                .clone()
+                .or_else(|| pull_request.author.clone())
+                .unwrap_or_default(),
+        },
+        base: pull_request.base.branch.parse()?,
+        fork: pull_request.head.fork,
+    })
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or("").trim()
+}
+
+/// GitHub's numbers fit a `bigint` for as long as GitHub keeps them in one.
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,199 @@
+//! The passes that carry a build from a delivery to its end.
+//!
+//! What always holds: a pass re-reads the rows, does what is missing, and may be interrupted
+//! anywhere; each piece of work is one short transaction, and no transaction spans an HTTP call.
+//! One process at a time runs the passes, and one reports: it holds a lock of the database
+//! ([`store::leader`]).
+//! After a crash the next process finds the same rows and goes on.
+//!
+//! | pass | does |
+//! |---|---|
+//! | [`intake`] | a delivery becomes builds, by the app's rules |
+//! | [`settle`] | a build whose jobs changed: cancel, plan, unblock, finish, want statuses |
+//! | [`leases`] | a job whose worker fell silent is given to another |
+//! | [`report`] | what GitHub should show is sent to GitHub |
+
+mod event;
+mod intake;
+mod leases;
+mod order;
+mod report;
+mod settle;
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use store::Database;
+use store::leader::Leader;
+use store::signals::Signals;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How long a pass waits for a wake-up before it looks by itself.
+const POLL: Duration = Duration::from_secs(1);
+/// How long after an error (the database is away) the passes try again.
+const RECOVERY: Duration = Duration::from_secs(1);
+
+/// What the passes work with.
+#[derive(Clone)]
+pub struct Parts {
+    pub db: Database,
+    pub signals: Signals,
+    /// Without an identity on GitHub nothing is reported; the outbox keeps what is owed.
+    pub github: Option<Arc<github::GitHub>>,
+    pub public_url: String,
+    pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    pub ids: Arc<dyn Fn() -> Uuid + Send + Sync>,
+}
+
+/// The passes, ready to run.
+#[derive(Clone)]
+pub struct Engine {
+    parts: Parts,
+    /// Raised when the outbox wants something new.
+    owed: Arc<Notify>,
+}
+
+impl Deref for Engine {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+/// Whether a pass found something to do; if so it is worth looking again at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    Made,
+    None,
+}
+
+impl Progress {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, Self::None) => Self::None,
+            (Self::Made, Self::Made | Self::None) | (Self::None, Self::Made) => Self::Made,
+        }
+    }
+}
+
+impl Engine {
+    pub fn new(parts: Parts) -> Self {
+        Self { parts, owed: Arc::new(Notify::new()) }
+    }
+
+    /// Runs until `stop`. An error ends a turn, never the engine.
+    pub async fn run(self, stop: CancellationToken) {
+        tokio::join!(self.passes(&stop), self.reports(&stop));
+    }
+
+    async fn passes(&self, stop: &CancellationToken) {
+        while let Some(mut leader) = self.lead("engine", stop).await {
+            while !stop.is_cancelled() {
+                // registered before the rows are read: what comes in between is not missed
+                let woken = self.signals.engine_woken();
+                if let Err(error) = self.turns(&mut leader).await {
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "a pass failed; it is tried again"
+                    );
+                    pause(RECOVERY, stop).await;
+                    break;
+                }
+                tokio::select! {
+                    () = woken => {}
+                    () = pause(POLL, stop) => {}
+                }
+            }
+        }
+    }
+
+    async fn reports(&self, stop: &CancellationToken) {
+        let Some(github) = self.github.clone() else { return };
+        while let Some(mut leader) = self.lead("report", stop).await {
+            while !stop.is_cancelled() {
+                let owed = self.owed.notified();
+                if let Err(error) = self.report(&mut leader, &github).await {
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "statuses could not be sent; tried again"
+                    );
+                    pause(RECOVERY, stop).await;
+                    break;
+                }
+                tokio::select! {
+                    () = owed => {}
+                    () = pause(POLL, stop) => {}
+                }
+            }
+        }
+    }
+
+    /// Waits until this process leads in what `name` says; `None` when it is to stop.
+    async fn lead(&self, name: &str, stop: &CancellationToken) -> Option<Leader> {
+        while !stop.is_cancelled() {
+            match Leader::acquire(&self.db, name).await {
+                Ok(Some(leader)) => return Some(leader),
+                Ok(None) => {}
+                Err(error) => tracing::error!(%error, "the database cannot be asked for the lead"),
+            }
+            pause(POLL, stop).await;
+        }
+        None
+    }
+
+    async fn turns(&self, leader: &mut Leader) -> anyhow::Result<()> {
+        leader.confirm().await?;
+        while self.turn().await? == Progress::Made {}
+        Ok(())
+    }
+
+    async fn report(&self, leader: &mut Leader, github: &github::GitHub) -> anyhow::Result<()> {
+        leader.confirm().await?;
+        while report::pass(self, github).await? == Progress::Made {}
+        Ok(())
+    }
+
+    /// Every pass once.
+    pub async fn turn(&self) -> anyhow::Result<Progress> {
+        let intake = intake::pass(self).await?;
+        let leases = leases::pass(self).await?;
+        let settled = settle::pass(self).await?;
+        Ok(intake.and(leases).and(settled))
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
+    }
+
+    fn id(&self) -> Uuid {
+        (self.ids)()
+    }
+}
+
+/// Does pieces of work until none is left, or until the other passes should get their turn.
+async fn drain<Work>(per_turn: usize, mut one: impl FnMut() -> Work) -> anyhow::Result<Progress>
+where
+    Work: Future<Output = anyhow::Result<Progress>>,
+{
+    let mut progress = Progress::None;
+    for _ in 0..per_turn {
+        match one().await? {
+            Progress::Made => progress = Progress::Made,
+            Progress::None => break,
+        }
+    }
+    Ok(progress)
+}
+
+/// Waits, but no longer than until the stop.
+async fn pause(duration: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(duration) => {}
+        () = stop.cancelled() => {}
+    }
+}

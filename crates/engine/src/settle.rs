@@ -1,0 +1,121 @@
+//! A build whose jobs changed is brought as far as it can be: canceled work ended, the plan drawn,
+//! jobs unblocked, the outcome found, the statuses wanted.
+//!
+//! What always holds: this is the one place that plans and finishes builds. It works from the
+//! rows alone, in one transaction a build, and leaves a settled build settled: a second look
+//! changes nothing. A missed wake-up costs a second, never a build.
+
+mod cancel;
+mod conclude;
+mod plan;
+
+use model::JobId;
+use model::job::{JobEvent, JobKind, JobState};
+use model::plan::{JobView, advance};
+use model::status::statuses;
+use store::PgConnection;
+use store::app::App;
+use store::build::Build;
+use store::job::Job;
+use store::outbox::Want;
+use store::signals::Topic;
+
+use crate::{Engine, Progress, drain};
+use plan::Drawn;
+
+/// Builds settled in one turn, so that the other passes get theirs.
+const PER_TURN: usize = 100;
+
+pub(crate) async fn pass(engine: &Engine) -> anyhow::Result<Progress> {
+    drain(PER_TURN, || one(engine)).await
+}
+
+async fn one(engine: &Engine) -> anyhow::Result<Progress> {
+    let mut tx = engine.db.begin_repeatable().await?;
+    let Some(build) = store::build::take_dirty(&mut tx, 1).await?.pop() else {
+        return Ok(Progress::None);
+    };
+    settle(engine, &mut tx, &build).await.map_err(|error| {
+        error.context(format!("settling build {} of {}", build.number, build.app))
+    })?;
+    tx.commit().await?;
+    engine.signals.wake_workers();
+    engine.owed.notify_one();
+    engine.signals.touched(Topic::Build(build.id));
+    Ok(Progress::Made)
+}
+
+async fn settle(engine: &Engine, conn: &mut PgConnection, build: &Build) -> anyhow::Result<()> {
+    let app = store::app::get(conn, build.app_id).await?;
+    let mut build = build.clone();
+    let mut jobs = store::job::list(conn, build.id).await?;
+    if build.outcome.is_none() {
+        if let Some(reason) = cancel::wanted(&build) {
+            cancel::carry_out(engine, conn, &jobs, &reason).await?;
+        } else if build.planned.is_none() && plan_succeeded(&jobs) {
+            match plan::draw(engine, conn, &app, &build, &jobs).await? {
+                Drawn::Planned(services) => build.planned = Some(services),
+                Drawn::Refused(outcome) => build.outcome = Some(outcome),
+            }
+        }
+        jobs = store::job::list(conn, build.id).await?;
+        if unblock(engine, conn, &jobs).await? {
+            jobs = store::job::list(conn, build.id).await?;
+        }
+        if build.outcome.is_none() {
+            build.outcome = conclude::conclude(engine, conn, &build, &jobs).await?;
+        }
+    }
+    want_statuses(engine, conn, &app, &build, &jobs).await
+}
+
+fn plan_succeeded(jobs: &[Job]) -> bool {
+    use model::job::Outcome;
+    jobs.iter()
+        .any(|job| job.kind == JobKind::Plan && job.state == JobState::Finished(Outcome::Succeeded))
+}
+
+/// Moves the jobs whose needs are decided; says whether any moved.
+async fn unblock(engine: &Engine, conn: &mut PgConnection, jobs: &[Job]) -> anyhow::Result<bool> {
+    let moves: Vec<(JobId, JobEvent)> = advance(&views(jobs));
+    for (job, event) in &moves {
+        store::job::transition(conn, *job, event, engine.now()).await?;
+    }
+    Ok(!moves.is_empty())
+}
+
+async fn want_statuses(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    app: &App,
+    build: &Build,
+    jobs: &[Job],
+) -> anyhow::Result<()> {
+    let stage = build.stage.as_ref().zip(build.stage_kind);
+    let wanted =
+        statuses(build.purpose, stage, build.planned.as_deref(), &views(jobs), build.outcome);
+    let target = format!("{}/apps/{}/builds/{}", engine.public_url, app.name, build.number);
+    for status in &wanted {
+        let want = Want {
+            repository: &app.repository,
+            commit: &build.source.commit,
+            build: build.number,
+            status,
+            target_url: &target,
+        };
+        store::outbox::want(conn, engine.id(), &want, engine.now()).await?;
+    }
+    Ok(())
+}
+
+fn views(jobs: &[Job]) -> Vec<JobView<'_>> {
+    jobs.iter()
+        .map(|job| JobView {
+            id: job.id,
+            kind: job.kind,
+            service: job.service.as_ref(),
+            state: &job.state,
+            needs: &job.needs,
+        })
+        .collect()
+}

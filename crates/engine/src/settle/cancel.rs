@@ -1,0 +1,49 @@
+//! Carries out the wish to end a build: by a person, or by newer work of the same stage.
+//!
+//! What always holds: a job that changes a stack is never torn off once it runs; it ends by
+//! itself, and what comes after it in the build does not start.
+
+use model::job::{JobEvent, JobState};
+use store::PgConnection;
+use store::build::Build;
+use store::job::Job;
+
+use crate::Engine;
+
+/// Why the build is to end, if it is.
+pub(super) fn wanted(build: &Build) -> Option<String> {
+    build.cancel_requested_at?;
+    Some(build.cancel_reason.clone().unwrap_or_else(|| "canceled".into()))
+}
+
+pub(super) async fn carry_out(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    jobs: &[Job],
+    reason: &str,
+) -> anyhow::Result<()> {
+    let now = engine.now();
+    for job in jobs {
+        match &job.state {
+            JobState::Blocked | JobState::Queued { .. } if begun(job) => {}
+            JobState::Blocked | JobState::Queued { .. } => {
+                let event = JobEvent::Canceled { reason: reason.to_owned() };
+                store::job::transition(conn, job.id, &event, now).await?;
+            }
+            JobState::Running(_) if job.kind.changes_stack() => {}
+            JobState::Running(_) => {
+                if job.cancel_requested_at.is_none() {
+                    store::job::request_cancel(conn, job.id, now).await?;
+                }
+            }
+            JobState::Finished(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A change of a stack whose worker was lost is queued again, and the stack may still be moving:
+/// the next attempt has to look.
+fn begun(job: &Job) -> bool {
+    job.kind.changes_stack() && job.attempt > 0
+}

@@ -1,0 +1,112 @@
+//! Ends a build whose jobs have all ended, and the preview that it removed.
+
+use model::build::{BuildOutcome, Purpose};
+use model::deployment::InstanceState;
+use model::job::{JobState, Outcome};
+use model::stage::{StageKind, StageState};
+use store::PgConnection;
+use store::build::Build;
+use store::job::Job;
+
+use crate::Engine;
+
+/// The outcome, if the build has come to its end.
+pub(super) async fn conclude(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    build: &Build,
+    jobs: &[Job],
+) -> anyhow::Result<Option<BuildOutcome>> {
+    let states = jobs.iter().map(|job| (job.kind, &job.state));
+    let Some(outcome) = BuildOutcome::of(states, build.superseded_by.is_some()) else {
+        return Ok(None);
+    };
+    // a removal of a stage that held nothing has nothing to do and is done
+    let outcome = match (build.purpose, outcome) {
+        (Purpose::Remove, BuildOutcome::Skipped) => BuildOutcome::Succeeded,
+        (Purpose::Remove | Purpose::Deploy | Purpose::Test, outcome) => outcome,
+    };
+    let reason = reason(build, jobs, outcome);
+    store::build::finish(conn, build.id, outcome, reason.as_deref(), engine.now()).await?;
+    if build.purpose == Purpose::Remove {
+        close_stage(engine, conn, build).await?;
+    }
+    Ok(Some(outcome))
+}
+
+fn reason(build: &Build, jobs: &[Job], outcome: BuildOutcome) -> Option<String> {
+    match outcome {
+        BuildOutcome::Succeeded => None,
+        BuildOutcome::Skipped => Some("nothing changed since the last deployment".into()),
+        BuildOutcome::Canceled | BuildOutcome::Superseded => build.cancel_reason.clone(),
+        BuildOutcome::Failed => jobs.iter().find_map(failed),
+    }
+}
+
+fn failed(job: &Job) -> Option<String> {
+    let JobState::Finished(Outcome::Failed(failure)) = &job.state else {
+        return None;
+    };
+    Some(match &job.service {
+        Some(service) => format!("{} {service}: {}", job.kind.as_str(), failure.message),
+        None => format!("{}: {}", job.kind.as_str(), failure.message),
+    })
+}
+
+/// A preview is closed when every instance is gone, each stack looked at by the job that removed
+/// it; else it stays, visibly, with what is left.
+async fn close_stage(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    build: &Build,
+) -> anyhow::Result<()> {
+    let Some(stage) = build.stage_id else { return Ok(()) };
+    let stage = store::stage::get(conn, stage).await?;
+    if stage.state != StageState::Removing {
+        // a newer push brought the branch, and with it the preview, back
+        return Ok(());
+    }
+    let left = store::instance::list(conn, stage.id)
+        .await?
+        .iter()
+        .any(|instance| instance.state != InstanceState::Removed);
+    let state = match (left, stage.kind) {
+        (true, _) => StageState::RemoveFailed,
+        (false, StageKind::Preview | StageKind::Personal) => StageState::Closed,
+        (false, StageKind::LongLived) => StageState::Active,
+    };
+    store::stage::set_state(conn, stage.id, state, engine.now()).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::job::{Failure, FailureKind, JobKind};
+    use model::{BuildId, JobId};
+
+    #[test]
+    fn a_failed_build_says_which_job_of_which_service_failed_and_why() {
+        let job = Job {
+            id: JobId(uuid::Uuid::nil()),
+            build_id: BuildId(uuid::Uuid::nil()),
+            kind: JobKind::Test,
+            service: Some("restapi".parse().unwrap()),
+            instance_id: None,
+            state: JobState::Finished(Outcome::Failed(Failure {
+                kind: FailureKind::Step,
+                message: "npm test ended with status 1".into(),
+            })),
+            attempt: 1,
+            failure_kind: Some(FailureKind::Step),
+            cancel_requested_at: None,
+            spec: None,
+            result: None,
+            needs: Vec::new(),
+            queued_at: None,
+            started_at: None,
+            finished_at: None,
+        };
+        assert_eq!(failed(&job).as_deref(), Some("test restapi: npm test ended with status 1"));
+    }
+}
