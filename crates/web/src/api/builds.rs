@@ -1,0 +1,373 @@
+//! Builds: listed, shown, started, canceled, run again.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Extension, Path, Query, State as Extract};
+use axum::http::{HeaderMap, StatusCode};
+use model::build::{Purpose, Source};
+use model::permission::Action;
+use model::stage::{StageKind, StageState};
+use model::{AppName, BranchName, CommitSha, StageId, StageName, TagName};
+use serde::{Deserialize, Serialize};
+use store::PgConnection;
+use store::app::App;
+use store::build::{Before, Build, BuildFilter, BuildState};
+use store::signals::Topic;
+
+use super::app;
+use super::view::BuildView;
+use crate::auth::Caller;
+use crate::error::{Error, Result};
+use crate::extract;
+use crate::order::{self, Order};
+use crate::state::State;
+
+const PAGE: i64 = 30;
+const LARGEST_PAGE: i64 = 100;
+
+#[derive(Deserialize)]
+pub(super) struct Filter {
+    branch: Option<String>,
+    commit: Option<String>,
+    stage: Option<String>,
+    state: Option<String>,
+    limit: Option<i64>,
+    before: Option<i64>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Builds {
+    builds: Vec<BuildView>,
+    /// Where the next page is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+pub(super) async fn list(
+    Extract(state): Extract<State>,
+    Path(name): Path<String>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Builds>> {
+    let mut conn = state.db.acquire().await?;
+    let app = app(&mut conn, &name).await?;
+    let limit = filter.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let stage = match &filter.stage {
+        None => None,
+        Some(stage) => {
+            let stage: StageName = extract::value("stage", stage)?;
+            match store::stage::find_latest(&mut conn, app.id, &stage).await? {
+                Some(stage) => Some(stage.id),
+                None => return Ok(Json(Builds { builds: Vec::new(), next: None })),
+            }
+        }
+    };
+    let wanted = BuildFilter {
+        app: Some(app.id),
+        branch: filter.branch.as_deref().map(|b| extract::value("branch", b)).transpose()?,
+        commit: filter.commit.as_deref().map(|c| extract::value("commit", c)).transpose()?,
+        stage,
+        state: filter.state.as_deref().map(build_state).transpose()?,
+        before: filter.before.map(Before::Number),
+        // one more than shown says whether there is a next page
+        limit: limit + 1,
+    };
+    let mut builds = store::build::list(&mut conn, &wanted).await?;
+    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = builds.len() > shown;
+    builds.truncate(shown);
+    let next = match builds.last() {
+        Some(last) if more => Some(next_page(&app.name, &filter, limit, last.number)),
+        Some(_) | None => None,
+    };
+    let builds = builds.into_iter().map(|build| BuildView::listed(&state, build)).collect();
+    Ok(Json(Builds { builds, next }))
+}
+
+pub(crate) fn build_state(text: &str) -> Result<BuildState> {
+    match text {
+        "running" => Ok(BuildState::Running),
+        "waiting" => Ok(BuildState::Waiting),
+        "finished" => Ok(BuildState::Finished),
+        other => Err(Error::invalid(
+            "state",
+            format!("{other:?} is no state of a build: running, waiting or finished"),
+        )),
+    }
+}
+
+fn next_page(app: &AppName, filter: &Filter, limit: i64, before: i64) -> String {
+    let mut next = format!("/api/v1/apps/{app}/builds?limit={limit}&before={before}");
+    let given = [
+        ("branch", &filter.branch),
+        ("commit", &filter.commit),
+        ("stage", &filter.stage),
+        ("state", &filter.state),
+    ];
+    for (key, value) in given {
+        if let Some(value) = value {
+            next.push_str(&format!("&{key}={}", extract::escape(value)));
+        }
+    }
+    next
+}
+
+pub(super) async fn show(
+    Extract(state): Extract<State>,
+    Path((name, number)): Path<(String, String)>,
+) -> Result<Json<BuildView>> {
+    let mut conn = state.db.acquire().await?;
+    let app = app(&mut conn, &name).await?;
+    let build = find(&mut conn, &app, &number).await?;
+    whole(&state, &mut conn, build).await
+}
+
+pub(crate) async fn find(conn: &mut PgConnection, app: &App, number: &str) -> Result<Build> {
+    let number: i64 = extract::segment("build", number)?;
+    store::build::find(conn, app.id, number)
+        .await?
+        .ok_or_else(|| Error::NotFound(format!("{} has no build {number}", app.name)))
+}
+
+async fn whole(state: &State, conn: &mut PgConnection, build: Build) -> Result<Json<BuildView>> {
+    let jobs = store::job::list(conn, build.id).await?;
+    Ok(Json(BuildView::whole(state, build, jobs)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    branch: Option<BranchName>,
+    commit: Option<CommitSha>,
+    tag: Option<TagName>,
+    stage: Option<StageName>,
+    #[serde(default)]
+    force: bool,
+}
+
+pub(super) async fn create(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<(StatusCode, Json<BuildView>)> {
+    caller.may(Action::Build)?;
+    let wanted: Wanted = extract::json(&headers, &body)?;
+    let app = {
+        let mut conn = state.db.acquire().await?;
+        app(&mut conn, &name).await?
+    };
+    let source = source(&state, &app, &wanted, &caller).await?;
+    let mut tx = state.db.begin().await?;
+    let stage = stage_for(&state, &mut tx, &app, &wanted).await?;
+    let order =
+        Order { purpose: Purpose::Deploy, stage: Some(stage), source, forced: wanted.force };
+    let build = order::build(&state, &mut tx, &app, order).await?;
+    let jobs = store::job::list(&mut tx, build.id).await?;
+    tx.commit().await.map_err(Error::internal)?;
+    started(&state, &build);
+    Ok((StatusCode::CREATED, Json(BuildView::whole(&state, build, jobs))))
+}
+
+/// The commit to build; GitHub is asked for a branch's head, or for what a tag leads to.
+async fn source(state: &State, app: &App, wanted: &Wanted, caller: &Caller) -> Result<Source> {
+    let commit = match (&wanted.commit, &wanted.branch, &wanted.tag) {
+        (Some(commit), _, _) => commit.clone(),
+        (None, Some(branch), None) => branch_head(state, app, branch).await?,
+        (None, None, Some(tag)) => tag_commit(state, app, tag).await?,
+        (None, Some(_), Some(_)) => {
+            return Err(Error::invalid("tag", "name either a branch or a tag"));
+        }
+        (None, None, None) => {
+            return Err(Error::invalid(
+                "branch",
+                "name a branch, a tag, or a commit with its stage",
+            ));
+        }
+    };
+    let what = match (&wanted.branch, &wanted.tag) {
+        (Some(branch), _) => branch.to_string(),
+        (None, Some(tag)) => tag.to_string(),
+        (None, None) => commit.short().to_owned(),
+    };
+    Ok(Source {
+        title: format!("Build of {what}"),
+        commit,
+        branch: wanted.branch.clone(),
+        tag: wanted.tag.clone(),
+        pull_request: None,
+        author: caller.name.clone(),
+    })
+}
+
+async fn branch_head(state: &State, app: &App, branch: &BranchName) -> Result<CommitSha> {
+    let head = github(state, "branch")?.branch_head(&app.repository, branch.as_str()).await?;
+    head.ok_or_else(|| {
+        Error::invalid("branch", format!("{} has no branch {branch}", app.repository))
+    })
+}
+
+async fn tag_commit(state: &State, app: &App, tag: &TagName) -> Result<CommitSha> {
+    let commit = github(state, "tag")?.tag_commit(&app.repository, tag).await?;
+    commit.ok_or_else(|| {
+        let message = format!("{} has no tag {tag} that leads to a commit", app.repository);
+        Error::invalid("tag", message)
+    })
+}
+
+fn github<'a>(state: &'a State, what: &str) -> Result<&'a github::GitHub> {
+    state.github.as_deref().ok_or_else(|| {
+        let message = format!(
+            "the server has no identity on GitHub (`github.token` or `github.app_id`) to look \
+             the {what} up with: name the commit too"
+        );
+        Error::invalid("commit", message)
+    })
+}
+
+/// The stage that is named, or the one that the rules give the branch or tag, or its preview.
+async fn stage_for(
+    state: &State,
+    conn: &mut PgConnection,
+    app: &App,
+    wanted: &Wanted,
+) -> Result<StageId> {
+    if let Some(name) = &wanted.stage {
+        if app.settings.stages.contains_key(name) {
+            return order::long_lived(state, conn, app, name).await;
+        }
+        let stage = store::stage::find_open(conn, app.id, name)
+            .await?
+            .ok_or_else(|| Error::invalid("stage", format!("{} has no stage {name}", app.name)))?;
+        return open(stage.id, stage.state, name, stage.kind);
+    }
+    let (branch, tag) = (wanted.branch.as_ref(), wanted.tag.as_ref());
+    if let Some(name) = model::rule::stage_for(&app.settings, branch, tag) {
+        return order::long_lived(state, conn, app, name).await;
+    }
+    let preview = match &wanted.branch {
+        Some(branch) => store::stage::find_preview(conn, app.id, branch).await?,
+        None => None,
+    };
+    let preview = preview.ok_or_else(|| {
+        Error::invalid("stage", "no rule and no preview says where this goes: name a stage")
+    })?;
+    open(preview.id, preview.state, &preview.name, preview.kind)
+}
+
+fn open(id: StageId, state: StageState, name: &StageName, kind: StageKind) -> Result<StageId> {
+    match state {
+        StageState::Active => Ok(id),
+        StageState::Removing | StageState::RemoveFailed | StageState::Closed => {
+            Err(Error::Conflict(format!(
+                "the {} stage {name} is {}: nothing can be built there",
+                kind.as_str(),
+                state.as_str().replace('_', " ")
+            )))
+        }
+    }
+}
+
+fn started(state: &State, build: &Build) {
+    state.signals.wake_engine();
+    state.signals.wake_workers();
+    changed(state, build);
+}
+
+fn changed(state: &State, build: &Build) {
+    state.signals.touched(Topic::Build(build.id));
+    state.signals.touched(Topic::Board);
+}
+
+pub(super) async fn cancel(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    Path((name, number)): Path<(String, String)>,
+) -> Result<(StatusCode, Json<BuildView>)> {
+    let build = cancel_build(&state, &caller, &name, &number).await?;
+    let mut conn = state.db.acquire().await?;
+    Ok((StatusCode::ACCEPTED, whole(&state, &mut conn, build).await?))
+}
+
+/// Notes the wish; the engine and the workers carry it out.
+pub(crate) async fn cancel_build(
+    state: &State,
+    caller: &Caller,
+    name: &str,
+    number: &str,
+) -> Result<Build> {
+    caller.may(Action::Build)?;
+    let mut tx = state.db.begin().await?;
+    let app = app(&mut tx, name).await?;
+    let build = find(&mut tx, &app, number).await?;
+    match build.state {
+        BuildState::Finished => {
+            return Err(Error::Conflict(format!("build {} has ended already", build.number)));
+        }
+        BuildState::Running | BuildState::Waiting => {}
+    }
+    let reason = format!("canceled by {}", caller.name);
+    store::build::request_cancel(&mut tx, build.id, &reason, state.now()).await?;
+    let build = store::build::get(&mut tx, build.id).await?;
+    tx.commit().await.map_err(Error::internal)?;
+    state.signals.wake_engine();
+    changed(state, &build);
+    Ok(build)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Again {
+    #[serde(default)]
+    failed_only: bool,
+}
+
+pub(super) async fn rerun(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    Path((name, number)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<(StatusCode, Json<BuildView>)> {
+    let again: Again = extract::json(&headers, &body)?;
+    let build = rerun_build(&state, &caller, &name, &number, again.failed_only).await?;
+    let mut conn = state.db.acquire().await?;
+    Ok((StatusCode::CREATED, whole(&state, &mut conn, build).await?))
+}
+
+/// A new build of the same commit for the same stage. `failed_only`: what is deployed as it should
+/// be is left alone.
+pub(crate) async fn rerun_build(
+    state: &State,
+    caller: &Caller,
+    name: &str,
+    number: &str,
+    failed_only: bool,
+) -> Result<Build> {
+    caller.may(Action::Build)?;
+    let mut tx = state.db.begin().await?;
+    let app = app(&mut tx, name).await?;
+    let old = find(&mut tx, &app, number).await?;
+    let stage = match old.stage_id {
+        Some(id) => Some(store::stage::get(&mut tx, id).await?),
+        None => None,
+    };
+    let build = match (old.purpose, stage) {
+        (Purpose::Remove, Some(stage)) => order::remove(state, &mut tx, &app, &stage).await?,
+        (Purpose::Deploy | Purpose::Test | Purpose::Remove, stage) => {
+            if let Some(stage) = &stage {
+                open(stage.id, stage.state, &stage.name, stage.kind)?;
+            }
+            let order = Order {
+                purpose: old.purpose,
+                stage: stage.map(|stage| stage.id),
+                source: old.source,
+                forced: !failed_only,
+            };
+            order::build(state, &mut tx, &app, order).await?
+        }
+    };
+    tx.commit().await.map_err(Error::internal)?;
+    started(state, &build);
+    Ok(build)
+}

@@ -1,0 +1,261 @@
+//! What the REST API answers: the shapes that DESIGN promises to scripts.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use model::app::{Change, Settings};
+use model::plan::Decision;
+use model::{ArtifactId, BuildId, CommitSha, DeploymentId, JobId, Region, ServiceName, StageName};
+use serde::Serialize;
+use store::app::App;
+use store::build::Build;
+use store::deployment::Deployment;
+use store::instance::Instance;
+use store::job::Job;
+use store::stage::Stage;
+
+use crate::state::State;
+
+#[derive(Serialize)]
+pub(super) struct AppView {
+    #[serde(flatten)]
+    settings: Settings,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<App> for AppView {
+    fn from(app: App) -> Self {
+        Self { settings: app.settings, created_at: app.created_at, updated_at: app.updated_at }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct ChangeView {
+    path: String,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl From<Change> for ChangeView {
+    fn from(change: Change) -> Self {
+        Self { path: change.path, from: change.from, to: change.to }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct BuildView {
+    id: BuildId,
+    app: String,
+    number: i64,
+    event: &'static str,
+    purpose: &'static str,
+    branch: Option<String>,
+    tag: Option<String>,
+    commit: CommitSha,
+    pull_request: Option<i64>,
+    title: String,
+    author: String,
+    stage: Option<StageName>,
+    forced: bool,
+    state: &'static str,
+    outcome: Option<&'static str>,
+    reason: Option<String>,
+    superseded_by: Option<i64>,
+    created_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+    url: String,
+    services: Vec<ServiceView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jobs: Option<Vec<JobView>>,
+}
+
+/// Why a service runs or is skipped.
+#[derive(Serialize)]
+struct ServiceView {
+    service: ServiceName,
+    decision: &'static str,
+    reason: String,
+}
+
+impl BuildView {
+    pub(super) fn listed(state: &State, build: Build) -> Self {
+        let url = state.build_url(&build.app, build.number);
+        Self {
+            id: build.id,
+            app: build.app.to_string(),
+            number: build.number,
+            event: build.event.as_str(),
+            purpose: build.purpose.as_str(),
+            branch: build.source.branch.map(Into::into),
+            tag: build.source.tag.map(Into::into),
+            commit: build.source.commit,
+            pull_request: build.source.pull_request,
+            title: build.source.title,
+            author: build.source.author,
+            stage: build.stage,
+            forced: build.forced,
+            state: build.state.as_str(),
+            outcome: build.outcome.map(model::build::BuildOutcome::as_str),
+            reason: build.reason.or(build.cancel_reason),
+            superseded_by: build.superseded_by,
+            created_at: build.created_at,
+            started_at: build.started_at,
+            finished_at: build.finished_at,
+            url,
+            services: build
+                .planned
+                .unwrap_or_default()
+                .into_iter()
+                .map(|planned| {
+                    let (decision, reason) = match planned.decision {
+                        Decision::Run { reason } => ("run", reason),
+                        Decision::Skip { reason } => ("skip", reason),
+                    };
+                    ServiceView { service: planned.service.name, decision, reason }
+                })
+                .collect(),
+            jobs: None,
+        }
+    }
+
+    pub(super) fn whole(state: &State, build: Build, jobs: Vec<Job>) -> Self {
+        let jobs = Some(jobs.into_iter().map(JobView::from).collect());
+        Self { jobs, ..Self::listed(state, build) }
+    }
+}
+
+#[derive(Serialize)]
+struct JobView {
+    id: JobId,
+    service: Option<ServiceName>,
+    kind: &'static str,
+    state: &'static str,
+    outcome: Option<&'static str>,
+    failure: Option<&'static str>,
+    reason: Option<String>,
+    attempt: i32,
+    needs: Vec<JobId>,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+}
+
+impl From<Job> for JobView {
+    fn from(job: Job) -> Self {
+        let outcome = match &job.state {
+            model::job::JobState::Finished(outcome) => Some(outcome),
+            model::job::JobState::Blocked
+            | model::job::JobState::Queued { .. }
+            | model::job::JobState::Running(_) => None,
+        };
+        Self {
+            id: job.id,
+            kind: job.kind.as_str(),
+            state: job.state.as_str(),
+            outcome: outcome.map(model::job::Outcome::as_str),
+            failure: job.failure_kind.map(model::job::FailureKind::as_str),
+            reason: outcome.and_then(|outcome| outcome.reason().map(str::to_owned)),
+            attempt: job.attempt,
+            service: job.service,
+            needs: job.needs,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct StageView {
+    name: StageName,
+    kind: &'static str,
+    profile: String,
+    branch: Option<String>,
+    pull_request: Option<i64>,
+    state: &'static str,
+    created_at: DateTime<Utc>,
+    active_at: DateTime<Utc>,
+    closed_at: Option<DateTime<Utc>>,
+    instances: Vec<InstanceView>,
+}
+
+#[derive(Serialize)]
+struct InstanceView {
+    service: ServiceName,
+    region: Region,
+    state: &'static str,
+    reason: Option<String>,
+    commit: Option<CommitSha>,
+    build: Option<i64>,
+    stack: Option<String>,
+    outputs: BTreeMap<String, String>,
+    endpoints: Vec<String>,
+    updated_at: DateTime<Utc>,
+}
+
+impl StageView {
+    pub(super) fn new(stage: Stage, instances: Vec<Instance>) -> Self {
+        Self {
+            name: stage.name,
+            kind: stage.kind.as_str(),
+            profile: stage.profile.into(),
+            branch: stage.branch.map(Into::into),
+            pull_request: stage.pull_request,
+            state: stage.state.as_str(),
+            created_at: stage.created_at,
+            active_at: stage.active_at,
+            closed_at: stage.closed_at,
+            instances: instances.into_iter().map(InstanceView::from).collect(),
+        }
+    }
+}
+
+impl From<Instance> for InstanceView {
+    fn from(instance: Instance) -> Self {
+        Self {
+            service: instance.service,
+            region: instance.region,
+            state: instance.state.as_str(),
+            reason: instance.reason,
+            commit: instance.commit,
+            build: instance.build_number,
+            stack: instance.stack,
+            outputs: instance.outputs,
+            endpoints: instance.endpoints,
+            updated_at: instance.updated_at,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct DeploymentView {
+    id: DeploymentId,
+    service: ServiceName,
+    region: Region,
+    kind: &'static str,
+    state: &'static str,
+    commit: CommitSha,
+    build: i64,
+    artifact: Option<ArtifactId>,
+    started_at: DateTime<Utc>,
+    finished_at: Option<DateTime<Utc>>,
+    reason: Option<String>,
+}
+
+impl From<Deployment> for DeploymentView {
+    fn from(deployment: Deployment) -> Self {
+        Self {
+            id: deployment.id,
+            service: deployment.service,
+            region: deployment.region,
+            kind: deployment.kind.as_str(),
+            state: deployment.state.as_str(),
+            commit: deployment.commit,
+            build: deployment.build_number,
+            artifact: deployment.artifact_id,
+            started_at: deployment.started_at,
+            finished_at: deployment.finished_at,
+            reason: deployment.reason,
+        }
+    }
+}

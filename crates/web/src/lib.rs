@@ -1,0 +1,31 @@
+//! Everything that speaks HTTP on the server's side: webhook intake, the worker API, the REST API
+//! and the pages.
+//!
+//! What always holds: nothing here calls the engine. A request writes rows and, after its commit,
+//! wakes whoever waits for them ([`store::signals::Signals`]). No answer is given before the
+//! commit it promises. A crash loses nothing but open connections: every call may be repeated.
+
+mod access;
+mod ansi;
+mod api;
+pub mod apply;
+mod asset;
+mod auth;
+mod error;
+mod extract;
+mod inbox;
+mod live;
+mod log;
+mod order;
+mod page;
+mod peer;
+mod request;
+mod router;
+mod state;
+mod telemetry;
+mod webhook;
+mod worker_api;
+
+pub use peer::Connection;
+pub use router::router;
+pub use state::{Access, Parts, SecretLookup, Settings, State};

@@ -1,0 +1,90 @@
+//! Builds and removals asked for by people. The rows are written by [`store::order`], as for a
+//! webhook's; here stands what a person may not ask for.
+
+use model::build::{BuildEvent, Purpose, Source};
+use model::stage::{StageKind, StageState};
+use model::{StageId, StageName};
+use store::PgConnection;
+use store::app::App;
+use store::build::Build;
+use store::order::{self, Moment, Removal};
+use store::stage::Stage;
+
+use crate::error::{Error, Result};
+use crate::state::State;
+
+/// What is to be built.
+pub(crate) struct Order {
+    pub(crate) purpose: Purpose,
+    pub(crate) stage: Option<StageId>,
+    pub(crate) source: Source,
+    pub(crate) forced: bool,
+}
+
+fn moment(state: &State) -> Moment<'_> {
+    Moment { now: state.now(), ids: &*state.ids }
+}
+
+/// A build that begins with a plan.
+pub(crate) async fn build(
+    state: &State,
+    conn: &mut PgConnection,
+    app: &App,
+    wanted: Order,
+) -> Result<Build> {
+    let order = order::Order {
+        app,
+        event: BuildEvent::Manual,
+        purpose: wanted.purpose,
+        stage: wanted.stage,
+        source: wanted.source,
+        forced: wanted.forced,
+        delivery: None,
+    };
+    Ok(order::build(conn, order, moment(state)).await?)
+}
+
+/// The row of a stage that the settings name; its first build makes it.
+pub(crate) async fn long_lived(
+    state: &State,
+    conn: &mut PgConnection,
+    app: &App,
+    name: &StageName,
+) -> Result<StageId> {
+    Ok(order::long_lived(conn, app, name, moment(state)).await?.id)
+}
+
+/// A build that removes every instance of a stage, dependents first.
+pub(crate) async fn remove(
+    state: &State,
+    conn: &mut PgConnection,
+    app: &App,
+    stage: &Stage,
+) -> Result<Build> {
+    let refusal = match (stage.kind, stage.state) {
+        (StageKind::LongLived, _) => Some(
+            "is a long-lived stage of the settings: only previews and personal stages are removed \
+             here",
+        ),
+        (StageKind::Preview | StageKind::Personal, StageState::Removing) => {
+            Some("is being removed already")
+        }
+        (StageKind::Preview | StageKind::Personal, StageState::Closed) => {
+            Some("is closed: nothing is left of it")
+        }
+        (
+            StageKind::Preview | StageKind::Personal,
+            StageState::Active | StageState::RemoveFailed,
+        ) => None,
+    };
+    if let Some(refusal) = refusal {
+        return Err(Error::Conflict(format!("{} {refusal}", stage.name)));
+    }
+    match order::removal(conn, app, stage, BuildEvent::Manual, None, moment(state)).await? {
+        Removal::Ordered(build) => Ok(*build),
+        Removal::NothingThere => Err(Error::Conflict(format!(
+            "{} never had a build: nothing is there to remove",
+            stage.name
+        ))),
+    }
+}

@@ -1,0 +1,153 @@
+//! Board, the home page: what commit is deployed where, since when, by whom; what runs now.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::State as Extract;
+use axum::response::Html;
+use chrono::{DateTime, Utc};
+use model::build::BuildOutcome;
+use model::stage::StageKind;
+use store::board::BoardRow;
+use store::build::{BuildFilter, BuildState};
+
+use super::view::{Badge, BuildLine, Time, short};
+use super::{Shell, html, live};
+use crate::error::Result;
+use crate::state::State;
+
+pub(super) const RUNNING_SHOWN: i64 = 20;
+
+#[derive(Template)]
+#[template(path = "board.html")]
+struct BoardPage {
+    shell: Shell,
+    apps: Vec<AppView>,
+    running: Vec<BuildLine>,
+}
+
+struct AppView {
+    name: String,
+    repository: String,
+    stages: Vec<StageView>,
+    previews: Vec<StageView>,
+}
+
+struct StageView {
+    url: String,
+    name: String,
+    branch: String,
+    state: Option<Badge>,
+    instances: Vec<InstanceView>,
+    build: Option<LastBuild>,
+}
+
+struct InstanceView {
+    service: String,
+    badge: Badge,
+    commit: String,
+    since: Time,
+    endpoint: Option<String>,
+}
+
+struct LastBuild {
+    url: String,
+    number: i64,
+    badge: Badge,
+    title: String,
+    author: String,
+    when: Time,
+}
+
+pub(super) async fn show(Extract(state): Extract<State>) -> Result<Html<String>> {
+    let now = state.now();
+    let mut conn = state.db.acquire().await?;
+    let rows = store::board::rows(&mut conn).await?;
+    let registered = store::app::list(&mut conn).await?;
+    let running = BuildFilter {
+        state: Some(BuildState::Running),
+        limit: RUNNING_SHOWN,
+        ..BuildFilter::default()
+    };
+    let running = store::build::list(&mut conn, &running).await?;
+    let ids: Vec<_> = running.iter().map(|build| build.id).collect();
+    let progress = store::board::progress(&mut conn, &ids).await?;
+    drop(conn);
+
+    let failed = rows.iter().filter(|row| row.kind == StageKind::LongLived).any(|row| {
+        row.last_build.as_ref().is_some_and(|build| build.outcome == Some(BuildOutcome::Failed))
+    });
+    let icon = match (running.is_empty(), failed, rows.is_empty()) {
+        (false, _, _) => "running",
+        (true, true, _) => "failed",
+        (true, false, false) => "ok",
+        (true, false, true) => "idle",
+    };
+    let events = Some(format!("/live/board?seen={}", live::version(&(&rows, &running, &progress))));
+    let running = running
+        .iter()
+        .map(|build| {
+            let far = progress.iter().find(|progress| progress.build_id == build.id);
+            BuildLine::new(build, far.map(|far| (far.finished, far.jobs)), now)
+        })
+        .collect();
+    let mut apps: BTreeMap<String, AppView> = registered
+        .into_iter()
+        .map(|app| {
+            let name = app.name.to_string();
+            let repository = app.repository.to_string();
+            (name.clone(), AppView { name, repository, stages: Vec::new(), previews: Vec::new() })
+        })
+        .collect();
+    for row in rows {
+        let Some(app) = apps.get_mut(row.app.as_str()) else { continue };
+        match row.kind {
+            StageKind::LongLived => app.stages.push(stage(&row, now)),
+            StageKind::Preview | StageKind::Personal => app.previews.push(stage(&row, now)),
+        }
+    }
+    html(&BoardPage {
+        shell: Shell { icon, events, ..Shell::new("Board", "board") },
+        apps: apps.into_values().collect(),
+        running,
+    })
+}
+
+fn stage(row: &BoardRow, now: DateTime<Utc>) -> StageView {
+    let quiet = row.state == model::stage::StageState::Active;
+    StageView {
+        url: format!("/apps/{}/stages/{}", row.app, row.stage),
+        name: row.stage.to_string(),
+        branch: match (row.pull_request, &row.branch) {
+            (Some(number), Some(branch)) => format!("#{number} {branch}"),
+            (None, Some(branch)) => branch.to_string(),
+            (Some(number), None) => format!("#{number}"),
+            (None, None) => String::new(),
+        },
+        state: (!quiet).then(|| Badge::of_stage(row.state)),
+        instances: row
+            .instances
+            .iter()
+            .map(|instance| InstanceView {
+                service: instance.service.to_string(),
+                badge: Badge::of_instance(instance.state),
+                commit: instance.commit.as_ref().map(short).unwrap_or_default(),
+                since: Time::new(instance.updated_at, now),
+                endpoint: instance.endpoints.iter().find(|url| is_link(url)).cloned(),
+            })
+            .collect(),
+        build: row.last_build.as_ref().map(|build| LastBuild {
+            url: format!("/apps/{}/builds/{}", row.app, build.number),
+            number: build.number,
+            badge: Badge::of_build(build.state, build.outcome),
+            title: build.title.clone(),
+            author: build.author.clone(),
+            when: Time::new(build.finished_at.unwrap_or(build.created_at), now),
+        }),
+    }
+}
+
+/// An output is a text of the stack's: only a web address becomes a link.
+pub(super) fn is_link(text: &str) -> bool {
+    text.starts_with("https://") || text.starts_with("http://")
+}

@@ -1,0 +1,240 @@
+//! Build: the graph of its jobs with times, why each service runs or is skipped, and a log.
+
+use askama::Template;
+use axum::extract::{Extension, Form, Path, Query, State as Extract};
+use axum::response::{Html, Redirect};
+use model::build::BuildOutcome;
+use model::job::JobState;
+use model::permission::Action;
+use model::{BuildId, JobId};
+use serde::Deserialize;
+use store::PgConnection;
+use store::build::{Build, BuildState};
+use store::job::Job;
+
+use super::graph::{self, Row};
+use super::live;
+use super::logs::{LINES_PER_PAGE, render};
+use super::view::{Badge, Time, duration, origin, short};
+use super::{Shell, html};
+use crate::api;
+use crate::auth::Caller;
+use crate::error::{Error, Result};
+use crate::extract::value;
+use crate::log::{self, Place};
+use crate::state::State;
+
+#[derive(Template)]
+#[template(path = "build.html")]
+struct BuildPage {
+    shell: Shell,
+    build: View,
+    rows: Vec<Row>,
+    log: Option<LogView>,
+}
+
+struct View {
+    url: String,
+    app: String,
+    number: i64,
+    badge: Badge,
+    title: String,
+    event: String,
+    purpose: &'static str,
+    origin: String,
+    commit: String,
+    commit_full: String,
+    commit_url: String,
+    author: String,
+    stage: Option<String>,
+    stage_url: String,
+    reason: Option<String>,
+    superseded_by: Option<i64>,
+    created: Time,
+    duration: String,
+    /// It can still be canceled.
+    running: bool,
+    /// The caller may start and cancel builds.
+    may_build: bool,
+    failed: bool,
+}
+
+struct LogView {
+    job: JobId,
+    name: String,
+    badge: Badge,
+    reason: Option<String>,
+    attempt: i32,
+    ended: bool,
+    html: String,
+    /// Where the script goes on.
+    next: String,
+    /// The next page, when there is one now.
+    more: Option<String>,
+    /// The first page, when this is another.
+    first: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Shown {
+    job: Option<String>,
+    at: Option<String>,
+}
+
+pub(super) async fn show(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    Path((name, number)): Path<(String, String)>,
+    Query(shown): Query<Shown>,
+) -> Result<Html<String>> {
+    let now = state.now();
+    let mut conn = state.db.acquire().await?;
+    let app = api::app(&mut conn, &name).await?;
+    let build = api::builds::find(&mut conn, &app, &number).await?;
+    let jobs = store::job::list(&mut conn, build.id).await?;
+    let job = match &shown.job {
+        Some(id) => {
+            let id: JobId = value("job", id)?;
+            let missing = || Error::NotFound(format!("build {} has no such job", build.number));
+            Some(jobs.iter().find(|job| job.id == id).ok_or_else(missing)?)
+        }
+        None => graph::interesting(&jobs),
+    };
+    let url = format!("/apps/{}/builds/{}", app.name, build.number);
+    let place: Option<Place> = shown.at.as_deref().map(|at| value("at", at)).transpose()?;
+    let log = match job {
+        Some(job) => Some(log(&mut conn, &url, job, place).await?),
+        None => None,
+    };
+    let events = events(&mut conn, build.id, build.state).await?;
+    drop(conn);
+    let planned = build.planned.as_deref().unwrap_or_default();
+    let rows = graph::rows(&url, planned, &jobs, job.map(|job| job.id), now);
+    let commit_url = format!(
+        "{}/{}/commit/{}",
+        state.settings.git_url.trim_end_matches('/'),
+        app.repository,
+        build.source.commit
+    );
+    let view = View::new(build, url, commit_url, &caller, now);
+    let icon = match (view.running, view.failed) {
+        (true, _) => "running",
+        (false, true) => "failed",
+        (false, false) => "ok",
+    };
+    let title = format!("{} #{}", view.app, view.number);
+    let shell = Shell { icon, events, ..Shell::new(title, "builds") };
+    html(&BuildPage { shell, build: view, rows, log })
+}
+
+/// An ended build changes no more.
+async fn events(conn: &mut PgConnection, id: BuildId, state: BuildState) -> Result<Option<String>> {
+    Ok(match state {
+        BuildState::Running | BuildState::Waiting => {
+            Some(format!("/live/builds/{id}?seen={}", live::build_version(conn, id).await?))
+        }
+        BuildState::Finished => None,
+    })
+}
+
+impl View {
+    fn new(
+        build: Build,
+        url: String,
+        commit_url: String,
+        caller: &Caller,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Self {
+        let badge = match (build.state, build.cancel_requested_at) {
+            (BuildState::Running | BuildState::Waiting, Some(_)) => Badge::new("run", "canceling"),
+            (BuildState::Running | BuildState::Waiting | BuildState::Finished, _) => {
+                Badge::of_build(build.state, build.outcome)
+            }
+        };
+        let stage = build.stage.as_ref().map(ToString::to_string);
+        Self {
+            app: build.app.to_string(),
+            number: build.number,
+            badge,
+            event: build.event.as_str().replace('_', " "),
+            purpose: build.purpose.as_str(),
+            origin: origin(&build.source),
+            commit: short(&build.source.commit),
+            commit_full: build.source.commit.to_string(),
+            commit_url,
+            stage_url: stage
+                .as_ref()
+                .map(|stage| format!("/apps/{}/stages/{stage}", build.app))
+                .unwrap_or_default(),
+            stage,
+            reason: build.reason.or(build.cancel_reason),
+            superseded_by: build.superseded_by,
+            created: Time::new(build.created_at, now),
+            duration: duration(build.started_at, build.finished_at, now),
+            running: build.state != BuildState::Finished && build.cancel_requested_at.is_none(),
+            may_build: caller.role.allows(Action::Build),
+            failed: build.outcome == Some(BuildOutcome::Failed),
+            title: build.source.title,
+            author: build.source.author,
+            url,
+        }
+    }
+}
+
+async fn log(
+    conn: &mut PgConnection,
+    build_url: &str,
+    job: &Job,
+    place: Option<Place>,
+) -> Result<LogView> {
+    let ended = matches!(job.state, JobState::Finished(_));
+    let from = place.unwrap_or_default();
+    let read = log::lines(conn, job.id, from, LINES_PER_PAGE, ended).await?;
+    let name = match &job.service {
+        Some(service) => format!("{} {service}", job.kind.as_str()),
+        None => job.kind.as_str().to_owned(),
+    };
+    let page = |at: &str| format!("{build_url}?job={}{at}#log", job.id);
+    Ok(LogView {
+        job: job.id,
+        name,
+        badge: Badge::of_job(&job.state),
+        reason: graph::reason(job),
+        attempt: job.attempt,
+        ended,
+        html: render(&read.lines)?,
+        next: read.next.to_string(),
+        more: read.more.then(|| page(&format!("&at={}", read.next))),
+        first: place.is_some().then(|| page("")),
+    })
+}
+
+pub(super) async fn cancel(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    Path((name, number)): Path<(String, String)>,
+) -> Result<Redirect> {
+    let build = api::builds::cancel_build(&state, &caller, &name, &number).await?;
+    Ok(to(&build))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Again {
+    #[serde(default)]
+    failed_only: bool,
+}
+
+pub(super) async fn rerun(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    Path((name, number)): Path<(String, String)>,
+    Form(again): Form<Again>,
+) -> Result<Redirect> {
+    let build =
+        api::builds::rerun_build(&state, &caller, &name, &number, again.failed_only).await?;
+    Ok(to(&build))
+}
+
+pub(super) fn to(build: &Build) -> Redirect {
+    Redirect::to(&format!("/apps/{}/builds/{}", build.app, build.number))
+}

@@ -1,0 +1,174 @@
+//! What keeps an open page true: a stream that says when it changed, and the stream of a log.
+//!
+//! What always holds: a page says which version it shows, so a change between its rendering and
+//! its stream is told at once; the script then reads the page again, and nothing of it is rendered
+//! twice in two ways.
+
+use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use axum::extract::{Path, Query, State as Extract};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::response::sse::Event;
+use model::job::JobState;
+use model::{BuildId, JobId};
+use serde::Deserialize;
+use serde_json::json;
+use store::PgConnection;
+use store::build::{BuildFilter, BuildState};
+use store::signals::Topic;
+
+use super::logs::{LINES_PER_EVENT, render};
+use crate::error::Result;
+use crate::extract::{segment, value};
+use crate::live::{Next, Source, stream};
+use crate::log::{self, Place};
+use crate::state::State;
+
+/// A number that differs when what is shown differs.
+pub(super) fn version(shown: &impl Debug) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{shown:?}").hash(&mut hasher);
+    hasher.finish()
+}
+
+#[derive(Deserialize)]
+pub(super) struct Seen {
+    #[serde(default)]
+    seen: u64,
+}
+
+fn last_seen(headers: &HeaderMap, seen: &Seen) -> u64 {
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    last.unwrap_or(seen.seen)
+}
+
+pub(super) async fn board(
+    Extract(state): Extract<State>,
+    Query(seen): Query<Seen>,
+    headers: HeaderMap,
+) -> Response {
+    stream(state, Changes { what: What::Board, seen: last_seen(&headers, &seen) })
+}
+
+pub(super) async fn build(
+    Extract(state): Extract<State>,
+    Path(id): Path<String>,
+    Query(seen): Query<Seen>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let id: BuildId = segment("build", &id)?;
+    Ok(stream(state, Changes { what: What::Build(id), seen: last_seen(&headers, &seen) }))
+}
+
+enum What {
+    Board,
+    Build(BuildId),
+}
+
+struct Changes {
+    what: What,
+    seen: u64,
+}
+
+impl Source for Changes {
+    fn concerns(&self, topic: Topic) -> bool {
+        match (&self.what, topic) {
+            (What::Board, Topic::Board) => true,
+            (What::Build(id), Topic::Build(touched)) => *id == touched,
+            (What::Board, Topic::Build(_) | Topic::Log(_))
+            | (What::Build(_), Topic::Board | Topic::Log(_)) => false,
+        }
+    }
+
+    async fn next(&mut self, state: &State) -> Result<Next> {
+        let mut conn = state.db.acquire().await?;
+        let version = match self.what {
+            What::Board => board_version(&mut conn).await?,
+            What::Build(id) => build_version(&mut conn, id).await?,
+        };
+        if version == self.seen {
+            return Ok(Next::Nothing);
+        }
+        self.seen = version;
+        Ok(Next::Event(Event::default().event("changed").id(version.to_string()).data("{}")))
+    }
+}
+
+pub(super) async fn board_version(conn: &mut PgConnection) -> Result<u64> {
+    let rows = store::board::rows(conn).await?;
+    let running = BuildFilter {
+        state: Some(BuildState::Running),
+        limit: super::board::RUNNING_SHOWN,
+        ..BuildFilter::default()
+    };
+    let running = store::build::list(conn, &running).await?;
+    let ids: Vec<_> = running.iter().map(|build| build.id).collect();
+    let progress = store::board::progress(conn, &ids).await?;
+    Ok(version(&(&rows, &running, &progress)))
+}
+
+pub(super) async fn build_version(conn: &mut PgConnection, id: BuildId) -> Result<u64> {
+    let build = store::build::get(conn, id).await?;
+    let states: Vec<_> = store::job::list(conn, id)
+        .await?
+        .into_iter()
+        .map(|job| (job.id, job.state.as_str(), job.attempt, job.cancel_requested_at))
+        .collect();
+    Ok(version(&(
+        build.state,
+        build.outcome,
+        build.planned.is_some(),
+        build.cancel_requested_at,
+        states,
+    )))
+}
+
+#[derive(Deserialize)]
+pub(super) struct From {
+    from: String,
+}
+
+/// The lines of a log as HTML, from a place on; `end` when the job has ended and all was sent.
+pub(super) async fn log(
+    Extract(state): Extract<State>,
+    Path(id): Path<String>,
+    Query(from): Query<From>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let id: JobId = segment("job", &id)?;
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let place: Place = value("from", last.unwrap_or(&from.from))?;
+    Ok(stream(state, LogLines { id, place }))
+}
+
+struct LogLines {
+    id: JobId,
+    place: Place,
+}
+
+impl Source for LogLines {
+    fn concerns(&self, topic: Topic) -> bool {
+        topic == Topic::Log(self.id)
+    }
+
+    async fn next(&mut self, state: &State) -> Result<Next> {
+        let mut conn = state.db.acquire().await?;
+        // the job first: what is read after its end is all there is
+        let job = store::job::get(&mut conn, self.id).await?;
+        let ended = matches!(job.state, JobState::Finished(_));
+        let read = log::lines(&mut conn, self.id, self.place, LINES_PER_EVENT, ended).await?;
+        drop(conn);
+        if read.lines.is_empty() {
+            return Ok(match ended {
+                true => Next::End(Event::default().event("end").data("{\"complete\":true}")),
+                false => Next::Nothing,
+            });
+        }
+        self.place = read.next;
+        let data = json!({ "html": render(&read.lines)? });
+        let id = self.place.to_string();
+        Ok(Next::Event(Event::default().event("lines").id(id).data(data.to_string())))
+    }
+}

@@ -1,0 +1,65 @@
+//! Artifacts on their way from a package job to the object store, and from there to a deploy job.
+//!
+//! What always holds: a worker stores only for a package job it holds, and reads only the artifact
+//! that its deploy job deploys. The bytes are encrypted at rest, under the digest of the plain
+//! ones; storing them twice is storing them once.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State as Extract};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use model::job::JobKind;
+use model::worker_api::{Held, StoredArtifact};
+use model::{JobId, ServiceName};
+use store::job::Job;
+
+use crate::error::{Error, Result};
+use crate::extract::segment;
+use crate::state::State;
+
+pub(super) async fn store(
+    Extract(state): Extract<State>,
+    Path(id): Path<String>,
+    Query(held): Query<Held>,
+    bytes: Bytes,
+) -> Result<Json<StoredArtifact>> {
+    let id: JobId = segment("job", &id)?;
+    let mut conn = state.db.acquire().await?;
+    let job = held_job(store::job::held(&mut conn, id, held.attempt).await?, JobKind::Package)?;
+    drop(conn);
+    let (stored, _key) = state.objects.put(&state.vault, bytes).await?;
+    tracing::debug!(job = %job.0, digest = stored.digest, "an artifact is stored");
+    Ok(Json(stored))
+}
+
+pub(super) async fn load(
+    Extract(state): Extract<State>,
+    Path(id): Path<String>,
+    Query(held): Query<Held>,
+) -> Result<impl IntoResponse> {
+    let id: JobId = segment("job", &id)?;
+    let digest = {
+        let mut conn = state.db.acquire().await?;
+        let job = store::job::held(&mut conn, id, held.attempt).await?;
+        let build = job.build_id;
+        let (_, service) = held_job(job, JobKind::Deploy)?;
+        store::artifact::of_build(&mut conn, build, &service)
+            .await?
+            .ok_or_else(|| Error::NotFound(format!("the build has no artifact of {service}")))?
+            .digest
+    };
+    let bytes = state.objects.get(&state.vault, &digest).await?;
+    Ok(([(CONTENT_TYPE, "application/zstd")], bytes))
+}
+
+fn held_job(job: Job, wanted: JobKind) -> Result<(JobId, ServiceName)> {
+    match job.service {
+        Some(service) if job.kind == wanted => Ok((job.id, service)),
+        Some(_) | None => Err(Error::Forbidden(format!(
+            "a {} job has no artifact to handle here; a {} job has",
+            job.kind.as_str(),
+            wanted.as_str()
+        ))),
+    }
+}

@@ -1,0 +1,127 @@
+//! A build on its way, for tests that begin in the middle of one: what the engine would have
+//! written between two calls of a worker.
+
+use model::job::{JobEvent, JobKind};
+use model::pipeline::{Commands, Framework, Service};
+use model::plan::{Decision, PlannedService};
+use model::{BuildId, InstanceId, JobId};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use store::job::{NewJob, NewJobState};
+use uuid::Uuid;
+
+use crate::support::{COMMIT, EMBEDDED, Server, Worker, answer};
+
+pub(crate) fn succeeded() -> Value {
+    json!({ "outcome": "succeeded" })
+}
+
+pub(crate) fn service(name: &str) -> Service {
+    Service {
+        name: name.parse().unwrap(),
+        path: name.into(),
+        framework: Framework::Serverless,
+        depends_on: Vec::new(),
+        watch: Vec::new(),
+        commands: Commands::default(),
+        notes: vec!["npm ci, for there is a package-lock.json".into()],
+    }
+}
+
+pub(crate) struct Story<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) admin: String,
+    pub(crate) build: BuildId,
+    pub(crate) jobs: Vec<(JobKind, JobId)>,
+}
+
+impl<'a> Story<'a> {
+    /// A build by hand of the stage staging.
+    pub(crate) async fn build(server: &Server, admin: &str) -> Value {
+        let start = server.post("/api/v1/apps/workshop/builds").bearer_auth(admin);
+        let wanted = json!({ "branch": "master", "commit": COMMIT });
+        let (status, build) = answer(start.json(&wanted)).await;
+        assert_eq!(status, StatusCode::CREATED, "{build}");
+        build
+    }
+
+    /// A build whose plan is made: test is queued, package and deploy wait for it.
+    pub(crate) async fn planned(server: &'a Server) -> Self {
+        let admin = server.workshop().await;
+        let build = Self::build(server, &admin).await;
+        let build: BuildId = build["id"].as_str().unwrap().parse().unwrap();
+        let worker = server.worker("planner").await;
+        let plan = worker.job().await;
+        let findings = json!({ "kind": "planned", "findings": { "services": [], "changes": {} } });
+        assert_eq!(worker.finish(&plan, succeeded(), findings).await, StatusCode::NO_CONTENT);
+
+        let mut conn = server.db.acquire().await.unwrap();
+        let spec = service("restapi");
+        let planned = PlannedService {
+            service: spec.clone(),
+            decision: Decision::Run { reason: "it was never in this stage".into() },
+        };
+        store::build::set_planned(&mut conn, build, &[planned]).await.unwrap();
+        let row = store::build::get(&mut conn, build).await.unwrap();
+        let instance = store::instance::ensure(
+            &mut conn,
+            InstanceId(Uuid::from_u128(7)),
+            row.stage_id.unwrap(),
+            &spec.name,
+            &"us-east-1".parse().unwrap(),
+            &spec,
+            server.now(),
+        )
+        .await
+        .unwrap();
+        let mut jobs: Vec<NewJob> = Vec::new();
+        for (number, kind) in [(1, JobKind::Test), (2, JobKind::Package), (3, JobKind::Deploy)] {
+            jobs.push(NewJob {
+                id: JobId(Uuid::from_u128((1 << 100) + number)),
+                build_id: build,
+                kind,
+                service: Some(spec.name.clone()),
+                instance_id: (kind == JobKind::Deploy).then_some(instance),
+                spec: Some(spec.clone()),
+                needs: jobs.last().map(|before| before.id).into_iter().collect(),
+                state: if number == 1 { NewJobState::Queued } else { NewJobState::Blocked },
+            });
+        }
+        store::job::insert(&mut conn, &jobs, server.now()).await.unwrap();
+        let jobs = jobs.into_iter().map(|job| (job.kind, job.id)).collect();
+        Self { server, admin, build, jobs }
+    }
+
+    /// Unblocks a job, as the engine does when what it needs has succeeded.
+    pub(crate) async fn queue(&self, kind: &str) {
+        let mut conn = self.server.db.acquire().await.unwrap();
+        let (_, id) = self.jobs.iter().find(|(job, _)| job.as_str() == kind).unwrap();
+        store::job::transition(&mut conn, *id, &JobEvent::NeedsMet, self.server.now())
+            .await
+            .unwrap();
+    }
+
+    /// Runs test and package, and queues the deploy.
+    pub(crate) async fn package(&self, worker: &Worker<'_>) -> StatusCode {
+        let status = self.package_for(worker, "staging").await;
+        self.queue("deploy").await;
+        status
+    }
+
+    pub(crate) async fn package_for(&self, worker: &Worker<'_>, stage: &str) -> StatusCode {
+        let test = worker.job().await;
+        assert_eq!(worker.finish(&test, succeeded(), Value::Null).await, StatusCode::NO_CONTENT);
+        self.queue("package").await;
+        let package = worker.job().await;
+        let artifact =
+            format!("/worker/v1/jobs/{}/artifact?attempt=1", package["job"].as_str().unwrap());
+        let put =
+            self.server.request(Method::PUT, &artifact).bearer_auth(EMBEDDED).body("the artifact");
+        let (status, stored) = answer(put).await;
+        assert_eq!(status, StatusCode::OK, "{stored}");
+        let packaged = json!({ "kind": "packaged", "package": {
+            "artifact": stored, "stage": stage, "region": "us-east-1",
+        } });
+        worker.finish(&package, succeeded(), packaged).await
+    }
+}
