@@ -1,0 +1,3 @@
+//! The frameworks that services are packaged and deployed with, one folder each.
+
+pub(crate) mod serverless;

@@ -1,0 +1,218 @@
+//! The install step, through the cache where that is safe.
+//!
+//! What always holds: only what a lock file pins is cached, under a key of the lock file, the
+//! `package.json`, the `.npmrc` and the versions of node and npm, within app and trust. An install
+//! with scripts of the project's own is never skipped: they may write anywhere.
+
+use std::collections::BTreeSet;
+
+use model::pipeline::Service;
+use model::worker_api::Target;
+
+use super::context::{Access, Job};
+use super::halt::Halt;
+use crate::cache::{CacheKey, KeyParts, Scope};
+use crate::detect::within;
+use crate::git::{Workspace, WorkspaceError};
+use crate::node::{self, Install, PackageJson};
+use crate::sandbox::Limits;
+use crate::step::{self, Command, StepOutcome, StepSpec};
+
+const FILE_MAX_BYTES: u64 = 64 * 1024 * 1024;
+const VERSIONS: &str = "node --version; npm --version; yarn --version; pnpm --version; true";
+const VERSIONS_MAX_BYTES: u64 = 4 * 1024;
+/// Scripts of the project itself that an install runs.
+const LIFECYCLE: [&str; 6] =
+    ["preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare"];
+/// What is looked for to know which install the plan chose.
+const KNOWN: [&str; 5] =
+    ["package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml"];
+
+pub(super) async fn run(
+    job: &mut Job,
+    workspace: &Workspace,
+    service: &Service,
+    target: Option<&Target>,
+    trust: &str,
+) -> Result<(), Halt> {
+    let Some(line) = &service.commands.install else { return Ok(()) };
+    let install = cacheable(workspace, service, line)?;
+    let key = match &install {
+        Some(cached) => {
+            let node = versions(job, service).await?;
+            let scope = Scope { app: job.assignment().app.clone(), trust: trust.to_owned() };
+            let parts = KeyParts {
+                lock_file: &cached.content,
+                package_manager: line,
+                node: &node,
+                directory: &cached.directory,
+            };
+            Some((CacheKey::new(&scope, &parts), cached))
+        }
+        None => None,
+    };
+    let user = job.machine().executor.user(job.room().slot());
+    if let Some((key, cached)) = &key {
+        let directory = workspace.directory(&cached.directory)?;
+        let restore = job.machine().cache.restore(key, &directory, user);
+        if job.or_stopped(restore).await?? {
+            job.log()
+                .heading(&format!("{line}: unchanged, {} from the cache", cached.modules()))
+                .await;
+            return Ok(());
+        }
+    }
+    job.expect_line(Some(line), service, target, Access::None).await?;
+    if let Some((key, cached)) = &key {
+        let directory = workspace.directory(&cached.directory)?;
+        if workspace.directory(cached.modules()).is_ok() {
+            let save = job.machine().cache.save(key, &directory, &["node_modules"], user);
+            // A cache that cannot be written costs time, not the job.
+            if let Err(error) = job.or_stopped(save).await? {
+                tracing::warn!(%error, "installed dependencies were not cached");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An install whose result depends on these bytes alone.
+#[derive(Debug, PartialEq, Eq)]
+struct Cacheable {
+    directory: String,
+    content: Vec<u8>,
+}
+
+impl Cacheable {
+    fn modules(&self) -> String {
+        within(&self.directory, "node_modules")
+    }
+}
+
+/// `None` when the install must run every time.
+fn cacheable(
+    workspace: &Workspace,
+    service: &Service,
+    line: &str,
+) -> Result<Option<Cacheable>, Halt> {
+    let mut files = BTreeSet::new();
+    for directory in node::upwards(&service.path) {
+        for name in KNOWN {
+            let path = within(directory, name);
+            match workspace.open_file(path.as_ref()) {
+                Ok(_) => drop(files.insert(path)),
+                Err(WorkspaceError::Missing(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    let Some(install) = node::install(&service.path, &files) else { return Ok(None) };
+    let Some(lock) = &install.lock else { return Ok(None) };
+    if install.directory != service.path || install.command != line {
+        return Ok(None);
+    }
+    let manifest = workspace.read(within(&install.directory, "package.json"), FILE_MAX_BYTES)?;
+    if !only_dependencies(&install, &manifest) {
+        return Ok(None);
+    }
+    let settings = match workspace.read(within(&install.directory, ".npmrc"), FILE_MAX_BYTES) {
+        Ok(settings) => settings,
+        Err(WorkspaceError::Missing(_)) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let mut content = Vec::new();
+    for part in [workspace.read(lock, FILE_MAX_BYTES)?, manifest, settings] {
+        content.extend((part.len() as u64).to_le_bytes());
+        content.extend(part);
+    }
+    Ok(Some(Cacheable { directory: install.directory, content }))
+}
+
+/// Whether the install leaves nothing behind but `node_modules` beside this `package.json`.
+fn only_dependencies(install: &Install, manifest: &[u8]) -> bool {
+    let file = within(&install.directory, "package.json");
+    let Ok(package) = PackageJson::parse(&file, manifest) else { return false };
+    let workspaces = serde_json::from_slice::<serde_json::Value>(manifest)
+        .is_ok_and(|manifest| manifest.get("workspaces").is_some());
+    !workspaces && !LIFECYCLE.iter().any(|script| package.scripts.contains_key(*script))
+}
+
+/// Asked once per worker: all its sandboxes see the same programs.
+async fn versions(job: &Job, service: &Service) -> Result<String, Halt> {
+    let ask = || async {
+        let spec = StepSpec {
+            name: "versions".to_owned(),
+            command: Command::Shell(format!("{{ {VERSIONS}; }} 2>/dev/null")),
+            cwd: service.path.clone().into(),
+            env: std::collections::BTreeMap::new(),
+            secrets: Vec::new(),
+            limits: Limits::default(),
+        };
+        let executor = job.machine().executor.as_ref();
+        let token = job.hold().token();
+        let end = step::capture(&spec, VERSIONS_MAX_BYTES, job.room(), executor, job.log(), token)
+            .await?;
+        match end.outcome {
+            StepOutcome::Exited(_) => Ok(String::from_utf8_lossy(&end.captured).into_owned()),
+            StepOutcome::Canceled => Err(Halt::Stopped),
+            StepOutcome::Signaled(_)
+            | StepOutcome::TimedOut
+            | StepOutcome::OutputLimit
+            | StepOutcome::MemoryLimit => Err(Halt::internal("asking node for its version failed")),
+        }
+    };
+    job.machine().node_versions.get_or_try_init(ask).await.cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::pipeline::{Commands, Framework};
+    use std::path::Path;
+
+    fn service(install: &str) -> Service {
+        Service {
+            name: "api".parse().expect("a name"),
+            path: "api".to_owned(),
+            framework: Framework::Serverless,
+            depends_on: Vec::new(),
+            watch: Vec::new(),
+            commands: Commands { install: Some(install.to_owned()), ..Commands::default() },
+            notes: Vec::new(),
+        }
+    }
+
+    fn key(manifest: &str, lock: Option<&str>, line: &str) -> Option<Vec<u8>> {
+        let root = tempfile::tempdir().expect("a directory");
+        let write = |name: &str, text: &str| {
+            let path = Path::new("api").join(name);
+            std::fs::create_dir_all(root.path().join("api")).expect("a directory");
+            std::fs::write(root.path().join(path), text).expect("a file");
+        };
+        write("package.json", manifest);
+        if let Some(lock) = lock {
+            write("package-lock.json", lock);
+        }
+        let workspace = Workspace::new(root.path().to_owned());
+        cacheable(&workspace, &service(line), line).expect("readable").map(|cached| cached.content)
+    }
+
+    #[test]
+    fn an_install_by_lock_file_is_cached_under_its_content() {
+        let first = key("{}", Some("1"), "npm ci").expect("cacheable");
+        assert_ne!(Some(first.clone()), key("{}", Some("2"), "npm ci"));
+        assert_eq!(Some(first), key("{}", Some("1"), "npm ci"));
+    }
+
+    #[test]
+    fn an_install_without_lock_file_or_with_a_command_of_ones_own_runs_every_time() {
+        assert_eq!(key("{}", None, "npm install"), None);
+        assert_eq!(key("{}", Some("1"), "make deps"), None);
+    }
+
+    #[test]
+    fn scripts_of_the_project_and_workspaces_are_never_skipped() {
+        assert_eq!(key(r#"{"scripts":{"postinstall":"x"}}"#, Some("1"), "npm ci"), None);
+        assert_eq!(key(r#"{"workspaces":["a"]}"#, Some("1"), "npm ci"), None);
+    }
+}

@@ -1,0 +1,288 @@
+//! One attempt of one job, from the assignment to the report.
+//!
+//! What always holds: the log is whole at the server before the job is reported finished; the
+//! report is repeated until it is taken or the job is lost; a lost job is dropped without a word;
+//! the job's room is gone afterwards. A fault in here, a panic included, fails this job alone.
+//!
+//! After a crash the attempt is over: the server gives the job to another one, and the room is
+//! removed at the next start.
+
+mod context;
+mod deploy;
+mod environment;
+mod halt;
+mod install;
+mod package;
+mod plan;
+mod remove;
+mod stack;
+mod test;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use model::job::Outcome;
+use model::worker_api::{Assignment, Finish, JobResult, Target, Task};
+use secrecy::SecretString;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::JobClient;
+use crate::hold::{self, Hold, Interrupted, Stop};
+use crate::log::{ChunkSink, Log, LogSettings, LogTask, SinkError};
+use crate::machine::Machine;
+pub(crate) use context::Job;
+use halt::Halt;
+
+/// Runs an attempt to its end and reports it.
+pub(crate) async fn attempt(
+    machine: Arc<Machine>,
+    slot: u16,
+    client: JobClient,
+    assignment: Assignment,
+    lease: Duration,
+    claimed_at: Instant,
+    hold: Hold,
+) {
+    let done = CancellationToken::new();
+    let beating = {
+        let (client, hold, done) = (client.clone(), hold.clone(), done.clone());
+        tokio::spawn(async move { hold::keep(&client, &hold, lease, claimed_at, &done).await })
+    };
+    let id = assignment.job;
+    let attempt = assignment.attempt;
+    tracing::info!(job = %id, attempt, kind = assignment.task.kind().as_str(), "begins");
+    let mut job = match begin(machine, slot, client.clone(), assignment, hold.clone()) {
+        Ok((job, log)) => Some((job, log)),
+        Err(halt) => {
+            report(&client, &hold, attempt, Err(halt)).await;
+            None
+        }
+    };
+    if let Some((job, log)) = &mut job {
+        let ended = AssertUnwindSafe(carry_out(job)).catch_unwind().await;
+        let ended = ended.unwrap_or_else(|_| Err(Halt::internal("a panic, see the worker's log")));
+        say_end(job, &ended).await;
+        if let Some(log) = log.take()
+            && let Err(error) = log.finish().await
+            && !hold.silenced()
+        {
+            tracing::warn!(job = %id, %error, "the log is not whole");
+        }
+        report(&client, &hold, attempt, ended).await;
+    }
+    done.cancel();
+    if let Err(error) = beating.await {
+        tracing::error!(%error, "the heartbeat task failed");
+    }
+    if let Some((job, _)) = job {
+        job.leave().await;
+    }
+    tracing::info!(job = %id, attempt, "ended");
+}
+
+fn begin(
+    machine: Arc<Machine>,
+    slot: u16,
+    client: JobClient,
+    assignment: Assignment,
+    hold: Hold,
+) -> Result<(Job, Option<LogTask>), Halt> {
+    let sink = Arc::new(ToServer { client: client.clone(), hold: hold.clone() });
+    let secrets = secrets(&assignment.task);
+    let (log, task) = Log::start(sink, &secrets, LogSettings::new(Arc::new(now)))?;
+    Job::new(machine, slot, client, assignment, hold, log).map(|job| (job, Some(task)))
+}
+
+/// The time of day, for the log's headings and the worker's daily chores; no job depends on it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a worker has no clock to be given: this is where the time comes in"
+)]
+pub(crate) fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::Utc::now()
+}
+
+async fn carry_out(job: &mut Job) -> Result<Option<JobResult>, Halt> {
+    let task = job.assignment().task.clone();
+    match task {
+        Task::Plan { compare_with } => {
+            let findings = plan::run(job, &compare_with).await?;
+            Ok(Some(JobResult::Planned { findings }))
+        }
+        Task::Test { service, target, trust } => {
+            test::run(job, &service, target.as_ref(), &trust).await?;
+            Ok(None)
+        }
+        Task::Package { service, target, trust } => {
+            let package = package::run(job, &service, &target, &trust).await?;
+            Ok(Some(JobResult::Packaged { package }))
+        }
+        Task::Deploy { service, target, artifact, trust } => {
+            let deployed = deploy::run(job, &service, &target, &artifact, &trust).await?;
+            Ok(Some(JobResult::Deployed { deployed }))
+        }
+        Task::Remove { service, target, stack, trust } => {
+            remove::run(job, &service, &target, stack.as_deref(), &trust).await?;
+            Ok(Some(JobResult::Removed))
+        }
+    }
+}
+
+/// The values that must not be in the log.
+fn secrets(task: &Task) -> Vec<SecretString> {
+    let of = |target: &Target| {
+        let secret = target.parameters.values().filter(|p| p.secret && !p.value.is_empty());
+        secret.map(|parameter| SecretString::from(parameter.value.clone())).collect()
+    };
+    match task {
+        Task::Plan { .. } => Vec::new(),
+        Task::Test { target, .. } => target.as_ref().map(of).unwrap_or_default(),
+        Task::Package { target, .. }
+        | Task::Deploy { target, .. }
+        | Task::Remove { target, .. } => of(target),
+    }
+}
+
+async fn say_end(job: &Job, ended: &Result<Option<JobResult>, Halt>) {
+    match (ended, job.hold().stopped()) {
+        (_, Some(Stop::Canceled { reason })) => {
+            job.log().heading(&format!("canceled: {reason}")).await;
+        }
+        (_, Some(Stop::Lost | Stop::Shutdown)) | (Err(Halt::Stopped), None) => {}
+        (Err(Halt::Failed(failure)), None) => {
+            job.log().heading(&format!("failed: {}", failure.message)).await;
+        }
+        (Ok(_), None) => job.log().heading("done").await,
+    }
+}
+
+async fn report(
+    client: &JobClient,
+    hold: &Hold,
+    attempt: i32,
+    ended: Result<Option<JobResult>, Halt>,
+) {
+    let Some(finish) = finish(hold.stopped(), attempt, ended) else { return };
+    match hold.tell(|| client.finish(&finish)).await {
+        Ok(()) | Err(Interrupted::Stopped) => {}
+        Err(Interrupted::Refused { status, detail }) => {
+            tracing::error!(status, detail, "the server did not take the job's end");
+        }
+        Err(Interrupted::Local { detail }) => {
+            tracing::error!(detail, "the job's end could not be sent");
+        }
+    }
+}
+
+/// What the server is told; `None`: nothing.
+fn finish(
+    stopped: Option<&Stop>,
+    attempt: i32,
+    ended: Result<Option<JobResult>, Halt>,
+) -> Option<Finish> {
+    let (outcome, result) = match (stopped, ended) {
+        (Some(Stop::Lost | Stop::Shutdown), _) | (None, Err(Halt::Stopped)) => return None,
+        // What was done before the cancellation came through is done.
+        (_, Ok(result)) => (Outcome::Succeeded, result),
+        (Some(Stop::Canceled { reason }), Err(_)) => {
+            (Outcome::Canceled { reason: reason.clone() }, None)
+        }
+        (None, Err(Halt::Failed(failure))) => (Outcome::Failed(failure), None),
+    };
+    Some(Finish { attempt, outcome, result })
+}
+
+/// Chunks are repeated until they are taken: a number the server knows is ignored there.
+struct ToServer {
+    client: JobClient,
+    hold: Hold,
+}
+
+#[async_trait]
+impl ChunkSink for ToServer {
+    async fn send(&self, seq: i64, bytes: Bytes) -> Result<(), SinkError> {
+        let sent = self.hold.tell(|| self.client.log(seq, bytes.clone())).await;
+        sent.map_err(|interrupted| match interrupted {
+            Interrupted::Stopped => SinkError("the job is no longer ours".to_owned()),
+            Interrupted::Refused { status, detail } => SinkError(format!("{status}: {detail}")),
+            Interrupted::Local { detail } => SinkError(detail),
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use model::job::FailureKind;
+    use model::stage::StageKind;
+    use model::worker_api::{AwsEndpoint, Parameter};
+
+    pub(crate) fn assignment() -> Assignment {
+        Assignment {
+            job: "0192d1c0-0000-7000-8000-000000000001".parse().expect("an id"),
+            attempt: 1,
+            build: "0192d1c0-0000-7000-8000-000000000002".parse().expect("an id"),
+            build_number: 7,
+            build_url: "http://127.0.0.1:8080/apps/workshop/builds/7".to_owned(),
+            app: "workshop".parse().expect("a name"),
+            repository: "acme/workshop".parse().expect("a repository"),
+            source: model::build::Source {
+                commit: "0123456789012345678901234567890123456789".parse().expect("a commit"),
+                branch: Some("feature/x".parse().expect("a branch")),
+                tag: None,
+                pull_request: Some(3),
+                title: "Add x".to_owned(),
+                author: "ann".to_owned(),
+            },
+            task: Task::Plan { compare_with: Vec::new() },
+            aws: AwsEndpoint::default(),
+        }
+    }
+
+    pub(crate) fn target(parameters: &[(&str, &str)]) -> Target {
+        let parameters = parameters.iter().map(|(key, value)| {
+            let parameter = Parameter { value: (*value).to_owned(), secret: false };
+            (key.parse().expect("a key"), parameter)
+        });
+        Target {
+            stage: "feature-x".parse().expect("a stage"),
+            stage_kind: StageKind::Preview,
+            region: "us-east-1".parse().expect("a region"),
+            parameters: parameters.collect(),
+        }
+    }
+
+    #[test]
+    fn a_lost_job_is_not_reported_however_it_ended() {
+        assert!(finish(Some(&Stop::Lost), 1, Ok(None)).is_none());
+        assert!(finish(Some(&Stop::Shutdown), 1, Err(Halt::Stopped)).is_none());
+    }
+
+    #[test]
+    fn a_canceled_job_reports_the_servers_reason() {
+        let stop = Stop::Canceled { reason: "superseded by build 8".to_owned() };
+        let end = finish(Some(&stop), 2, Err(Halt::Stopped)).expect("a report");
+        assert_eq!(end.outcome, Outcome::Canceled { reason: "superseded by build 8".to_owned() });
+        assert_eq!(end.attempt, 2);
+    }
+
+    #[test]
+    fn a_deploy_that_was_through_before_the_cancellation_is_reported_as_done() {
+        let stop = Stop::Canceled { reason: "by ann".to_owned() };
+        let end = finish(Some(&stop), 1, Ok(Some(JobResult::Removed))).expect("a report");
+        assert_eq!(end.outcome, Outcome::Succeeded);
+        assert!(end.result.is_some());
+    }
+
+    #[test]
+    fn a_failure_is_reported_with_its_kind() {
+        let end =
+            finish(None, 1, Err(Halt::failed(FailureKind::Aws, "no role"))).expect("a report");
+        assert_eq!(end.outcome.reason(), Some("no role"));
+    }
+}
