@@ -1,0 +1,8 @@
+//! One command, one file.
+
+pub(crate) mod apply;
+pub(crate) mod check;
+pub(crate) mod migrate;
+pub(crate) mod serve;
+pub(crate) mod token;
+pub(crate) mod worker;

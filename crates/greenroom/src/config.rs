@@ -1,0 +1,285 @@
+//! The server's settings: `greenroom.toml`, each key also an environment variable.
+//!
+//! What always holds: an unknown key is an error that names it; a value of the environment wins
+//! over the file's; a secret is a [`SecretString`] from here on.
+
+mod environment;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+pub(crate) use environment::Environment;
+
+/// Read when no `--config` is given, if it exists.
+const DEFAULT_FILE: &str = "config/greenroom.toml";
+
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) public_url: String,
+    pub(crate) data_dir: DataDir,
+    pub(crate) database_url: Option<String>,
+    pub(crate) github: GitHub,
+    pub(crate) secret_key_file: PathBuf,
+    pub(crate) worker: Worker,
+    /// `file` below the data directory, or an `s3://bucket/prefix`.
+    pub(crate) object_store: Option<String>,
+}
+
+/// Where the server keeps its files, and whether somebody chose the place.
+#[derive(Debug, Clone)]
+pub(crate) enum DataDir {
+    Chosen(PathBuf),
+    Default(PathBuf),
+}
+
+impl DataDir {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Chosen(path) | Self::Default(path) => path,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct GitHub {
+    pub(crate) api_url: Option<String>,
+    pub(crate) git_url: String,
+    pub(crate) webhook_secrets: Vec<SecretString>,
+    pub(crate) identity: Option<Identity>,
+}
+
+/// As whom the server speaks to GitHub.
+#[derive(Debug, Clone)]
+pub(crate) enum Identity {
+    Token(SecretString),
+    App { app_id: u64, private_key_file: PathBuf },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Worker {
+    /// Jobs at once in the embedded worker; 0: none runs here.
+    pub(crate) count: u16,
+    pub(crate) executor: worker::ExecutorKind,
+    /// How long a worker may be silent before its jobs are given to another.
+    pub(crate) lease: Duration,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    listen: Option<String>,
+    public_url: Option<String>,
+    data_dir: Option<PathBuf>,
+    secret_key_file: Option<PathBuf>,
+    object_store: Option<String>,
+    database: DatabaseSection,
+    github: GitHubSection,
+    worker: WorkerSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DatabaseSection {
+    url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct GitHubSection {
+    api_url: Option<String>,
+    git_url: Option<String>,
+    webhook_secrets: Vec<String>,
+    token: Option<String>,
+    app_id: Option<u64>,
+    private_key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WorkerSection {
+    count: Option<u16>,
+    executor: Option<String>,
+    lease_seconds: Option<u64>,
+}
+
+impl Config {
+    /// Reads the file (the given one must exist, the default one may) and the environment.
+    pub(crate) fn load(file: Option<&Path>, environment: &Environment) -> anyhow::Result<Self> {
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && file.is_none() => {
+                String::new()
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let file: File = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+        Self::resolve(file, environment)
+    }
+
+    fn resolve(file: File, environment: &Environment) -> anyhow::Result<Self> {
+        let text = |name: &str, from_file: Option<String>| environment.get(name).or(from_file);
+
+        let listen = text("GREENROOM_LISTEN", file.listen).unwrap_or("127.0.0.1:8080".into());
+        let listen: SocketAddr = listen.parse().with_context(|| {
+            format!("listen (GREENROOM_LISTEN) is {listen:?}; write an address and a port, like 127.0.0.1:8080")
+        })?;
+        let public_url = text("GREENROOM_PUBLIC_URL", file.public_url)
+            .unwrap_or_else(|| format!("http://{listen}"))
+            .trim_end_matches('/')
+            .to_owned();
+        if !public_url.starts_with("http://") && !public_url.starts_with("https://") {
+            bail!(
+                "public_url (GREENROOM_PUBLIC_URL) is {public_url:?}; begin it with http:// or https://"
+            );
+        }
+        let data_dir = environment.get("GREENROOM_DATA_DIR").map(PathBuf::from).or(file.data_dir);
+        let data_dir = match data_dir {
+            Some(path) => DataDir::Chosen(std::path::absolute(path)?),
+            None => DataDir::Default(std::path::absolute("data")?),
+        };
+        let secret_key_file = environment
+            .get("GREENROOM_SECRET_KEY_FILE")
+            .map(PathBuf::from)
+            .or(file.secret_key_file)
+            .unwrap_or_else(|| data_dir.path().join("secret.key"));
+
+        Ok(Self {
+            listen,
+            public_url,
+            secret_key_file,
+            database_url: text("GREENROOM_DATABASE_URL", file.database.url),
+            github: github(file.github, environment)?,
+            worker: worker(file.worker, environment)?,
+            object_store: text("GREENROOM_OBJECT_STORE", file.object_store),
+            data_dir,
+        })
+    }
+}
+
+fn github(file: GitHubSection, environment: &Environment) -> anyhow::Result<GitHub> {
+    let secrets = match environment.get("GREENROOM_GITHUB_WEBHOOK_SECRET") {
+        Some(list) => list.split(',').map(str::to_owned).collect(),
+        None => file.webhook_secrets,
+    };
+    let token = environment.get("GREENROOM_GITHUB_TOKEN").or(file.token);
+    let app_id = environment.number("GREENROOM_GITHUB_APP_ID")?.or(file.app_id);
+    let key_file = environment
+        .get("GREENROOM_GITHUB_PRIVATE_KEY_FILE")
+        .map(PathBuf::from)
+        .or(file.private_key_file);
+    let identity = match (token, app_id, key_file) {
+        (Some(token), None, None) => Some(Identity::Token(token.into())),
+        (None, Some(app_id), Some(private_key_file)) => {
+            Some(Identity::App { app_id, private_key_file })
+        }
+        (None, None, None) => None,
+        (Some(_), _, _) => bail!(
+            "github.token and github.app_id are both set; keep the App (app_id and private_key_file) or the token"
+        ),
+        (None, _, _) => bail!(
+            "github.app_id (GREENROOM_GITHUB_APP_ID) and github.private_key_file (GREENROOM_GITHUB_PRIVATE_KEY_FILE) belong together; one is missing"
+        ),
+    };
+    Ok(GitHub {
+        api_url: environment.get("GREENROOM_GITHUB_API_URL").or(file.api_url),
+        git_url: environment
+            .get("GREENROOM_GITHUB_GIT_URL")
+            .or(file.git_url)
+            .unwrap_or("https://github.com".into())
+            .trim_end_matches('/')
+            .to_owned(),
+        webhook_secrets: secrets
+            .into_iter()
+            .map(|secret| secret.trim().to_owned())
+            .filter(|secret| !secret.is_empty())
+            .map(SecretString::from)
+            .collect(),
+        identity,
+    })
+}
+
+fn worker(file: WorkerSection, environment: &Environment) -> anyhow::Result<Worker> {
+    let executor = environment
+        .get("GREENROOM_WORKER_EXECUTOR")
+        .or(file.executor)
+        .unwrap_or("bubblewrap".into());
+    let lease =
+        environment.number("GREENROOM_WORKER_LEASE_SECONDS")?.or(file.lease_seconds).unwrap_or(30);
+    if !(3..=600).contains(&lease) {
+        bail!("worker.lease_seconds (GREENROOM_WORKER_LEASE_SECONDS) is {lease}; take 3 to 600");
+    }
+    Ok(Worker {
+        count: environment.number("GREENROOM_WORKER_COUNT")?.or(file.count).unwrap_or(2),
+        executor: executor_kind(&executor)?,
+        lease: Duration::from_secs(lease),
+    })
+}
+
+/// The executors that a configuration may name.
+pub(crate) fn executor_kind(name: &str) -> anyhow::Result<worker::ExecutorKind> {
+    match name {
+        "bubblewrap" => Ok(worker::ExecutorKind::Bubblewrap),
+        "host" => Ok(worker::ExecutorKind::Host),
+        other => bail!(
+            "worker.executor (GREENROOM_WORKER_EXECUTOR) is {other:?}; take \"bubblewrap\", or \"host\" to run steps without a sandbox"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(toml: &str, variables: &[(&str, &str)]) -> anyhow::Result<Config> {
+        Config::resolve(toml::from_str(toml)?, &Environment::of(variables))
+    }
+
+    #[test]
+    fn nothing_given_is_a_server_on_loopback() {
+        let config = load("", &[]).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.public_url, "http://127.0.0.1:8080");
+        assert_eq!(config.worker.count, 2);
+        assert!(matches!(config.data_dir, DataDir::Default(_)));
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let config =
+            load("listen = '127.0.0.1:1'", &[("GREENROOM_LISTEN", "127.0.0.1:2")]).unwrap();
+        assert_eq!(config.listen.port(), 2);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let error = load("listen = '127.0.0.1:1'\nlissten = 'x'", &[]).unwrap_err().to_string();
+        assert!(error.contains("lissten") && error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_variable_is_named() {
+        let environment = Environment::of(&[("GREENROOM_LISTNE", "x"), ("GREENROOM_LISTEN", "y")]);
+        assert_eq!(environment.unknown(), ["GREENROOM_LISTNE"]);
+    }
+
+    #[test]
+    fn two_webhook_secrets_may_be_active() {
+        let config = load("", &[("GREENROOM_GITHUB_WEBHOOK_SECRET", "old, new")]).unwrap();
+        assert_eq!(config.github.webhook_secrets.len(), 2);
+    }
+
+    #[test]
+    fn half_an_app_is_refused() {
+        let error = load("[github]\napp_id = 7", &[]).unwrap_err().to_string();
+        assert!(error.contains("private_key_file"), "{error}");
+    }
+}

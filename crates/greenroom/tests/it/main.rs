@@ -1,0 +1,24 @@
+//! The whole product with everything real: the `greenroom` program, PostgreSQL, git over http,
+//! bubblewrap, osls, a local AWS; and a GitHub stand-in that speaks GitHub's protocol.
+//!
+//! `script/test` starts the local AWS and says where it is. Each test has a server, a data
+//! directory and a GitHub of its own, and ends by asserting that nothing is left over.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so, with the logs, by panicking"
+)]
+
+mod aws;
+mod bad_input;
+mod browser;
+mod gate;
+mod outbox;
+mod restart;
+mod sample;
+mod server;
+mod story;
+mod trust;
+mod webhooks;
+mod world;

@@ -1,0 +1,117 @@
+//! The crate table of `docs/ARCHITECTURE.md` as a test: an edge that the table does not have is
+//! an error here, before anybody comes to rely on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+
+/// Who may import which of our crates.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("greenroom-model", &[]),
+    ("greenroom-store", &["greenroom-model"]),
+    ("greenroom-github", &["greenroom-model"]),
+    ("greenroom-aws", &["greenroom-model"]),
+    ("greenroom-engine", &["greenroom-store", "greenroom-github", "greenroom-model"]),
+    ("greenroom-web", &["greenroom-store", "greenroom-github", "greenroom-aws", "greenroom-model"]),
+    ("greenroom-worker", &["greenroom-aws", "greenroom-model"]),
+    (
+        "greenroom",
+        &[
+            "greenroom-model",
+            "greenroom-store",
+            "greenroom-github",
+            "greenroom-aws",
+            "greenroom-engine",
+            "greenroom-web",
+            "greenroom-worker",
+        ],
+    ),
+    ("greenroom-fakes", &[]),
+];
+
+/// Libraries that belong to one room alone, or must stay out of one.
+const FORBIDDEN: &[(&str, &[&str])] = &[
+    ("greenroom-model", &["tokio", "axum", "reqwest", "octocrab", "object_store"]),
+    ("greenroom-store", &["axum", "octocrab", "reqwest", "aws-sdk-sts", "aws-sdk-cloudformation"]),
+    ("greenroom-github", &["sqlx", "axum", "aws-sdk-sts", "aws-sdk-cloudformation"]),
+    ("greenroom-aws", &["sqlx", "axum", "octocrab"]),
+    (
+        "greenroom-engine",
+        &["axum", "askama", "octocrab", "aws-sdk-sts", "aws-sdk-cloudformation", "sqlx"],
+    ),
+    ("greenroom-web", &["octocrab", "aws-sdk-sts", "aws-sdk-cloudformation"]),
+    ("greenroom-worker", &["sqlx", "axum", "octocrab"]),
+    ("greenroom-fakes", &["octocrab", "sqlx", "aws-sdk-sts", "aws-sdk-cloudformation"]),
+];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().no_deps().exec().expect("cargo knows this workspace")
+}
+
+/// What each of our crates imports in what it ships; tests may use the stand-ins.
+fn edges(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
+    metadata
+        .workspace_packages()
+        .iter()
+        .map(|package| {
+            let imports = package
+                .dependencies
+                .iter()
+                .filter(|dependency| dependency.kind == DependencyKind::Normal)
+                .map(|dependency| dependency.name.clone())
+                .collect();
+            (package.name.to_string(), imports)
+        })
+        .collect()
+}
+
+/// The first edge that breaks the table, as a sentence.
+fn violation(edges: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
+    for (importer, imports) in edges {
+        let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| name == importer) else {
+            return Some(format!("{importer} has no row in the crate table"));
+        };
+        for import in imports.iter().filter(|name| edges.contains_key(*name)) {
+            if !allowed.contains(&import.as_str()) {
+                return Some(format!(
+                    "{importer} imports {import}, which the crate table does not have"
+                ));
+            }
+        }
+        let forbidden = FORBIDDEN.iter().find(|(name, _)| name == importer);
+        for library in forbidden.into_iter().flat_map(|(_, libraries)| *libraries) {
+            if imports.contains(*library) {
+                return Some(format!("{importer} imports {library}, which is not its room's"));
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn the_crates_import_what_the_table_has_and_nothing_else() {
+    assert_eq!(violation(&edges(&metadata())), None);
+}
+
+#[test]
+fn every_row_of_the_table_is_a_crate() {
+    let edges = edges(&metadata());
+    for (name, _) in ALLOWED {
+        assert!(edges.contains_key(*name), "{name} is in the table and not in the workspace");
+    }
+}
+
+#[test]
+fn an_edge_that_the_table_does_not_have_is_found() {
+    let mut edges = edges(&metadata());
+    edges.get_mut("greenroom-web").unwrap().insert("greenroom-engine".into());
+    let sentence = violation(&edges).expect("web must not import engine");
+    assert!(sentence.contains("greenroom-web imports greenroom-engine"), "{sentence}");
+}
+
+#[test]
+fn a_library_of_another_room_is_found() {
+    let mut edges = edges(&metadata());
+    edges.get_mut("greenroom-worker").unwrap().insert("sqlx".into());
+    assert!(violation(&edges).is_some_and(|sentence| sentence.contains("sqlx")));
+}
