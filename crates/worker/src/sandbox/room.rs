@@ -17,7 +17,15 @@ use super::{SandboxError, StepUser, remove_tree};
 #[derive(Debug)]
 pub struct WorkDirectory {
     root: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for WorkDirectory {
+    fn drop(&mut self) {
+        // Closing is not enough: a child between its fork and its exec holds the same open file,
+        // and the lock with it. A lock that cannot be given back goes with the process.
+        let _ = self.lock.unlock();
+    }
 }
 
 /// The directories one attempt of a job has to itself.
@@ -46,7 +54,7 @@ impl WorkDirectory {
         remove_tree(&rooms).map_err(SandboxError::io("removing the rooms of an earlier run"))?;
         make(&rooms, 0o711)?;
         spread(&rooms);
-        let work = Self { root, _lock: file };
+        let work = Self { root, lock: file };
         make(&work.slots(), 0o711)?;
         make(&work.git_home(), 0o700)?;
         Ok(work)
