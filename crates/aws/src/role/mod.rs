@@ -7,6 +7,7 @@
 
 mod error;
 mod names;
+mod session;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::endpoint::{AwsEndpoint, EndpointError};
 use crate::failure::Failure;
 pub use error::{ExternalId, RoleError};
 pub use names::{session_name, source_identity, tag_key, tag_value};
+pub use session::SessionScope;
 
 /// STS's bounds of a session that is itself made by an assumed role.
 const SHORTEST: Duration = Duration::from_secs(15 * 60);
@@ -42,19 +44,6 @@ pub struct AssumeRole {
     pub duration: Duration,
     pub scope: SessionScope,
 }
-
-/// How much of the role a session gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionScope {
-    /// All that the role's policies allow: deploy, rollback, remove.
-    Whole,
-    /// Only reading what resolving a template needs: package.
-    ReadMostly,
-}
-
-/// What a `package` job may do at most: look values up, change nothing. A session policy can
-/// only take away, so a role without these rights does not gain them.
-const READ_MOSTLY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["cloudformation:Describe*","cloudformation:Get*","cloudformation:List*","cloudformation:ValidateTemplate","ec2:Describe*","kms:Decrypt","s3:Get*","s3:List*","secretsmanager:GetSecretValue","ssm:GetParameter*","sts:GetCallerIdentity"],"Resource":"*"}]}"#;
 
 /// Assumes roles with the server's own identity.
 #[derive(Clone)]
@@ -98,10 +87,8 @@ impl RoleMinter {
             .region(Region::new(request.region))
             .build();
         let seconds = request.duration.clamp(SHORTEST, LONGEST).as_secs();
-        let policy = match request.scope {
-            SessionScope::Whole => None,
-            SessionScope::ReadMostly => Some(READ_MOSTLY.to_owned()),
-        };
+        let partition = role_arn.split(':').nth(1).unwrap_or("aws");
+        let policy = session::policy(request.scope, partition);
         let answer = aws_sdk_sts::Client::from_conf(sts)
             .assume_role()
             .role_arn(&role_arn)

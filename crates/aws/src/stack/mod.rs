@@ -1,15 +1,19 @@
-//! Stacks as CloudFormation has them: look, events, resources, delete.
+//! Stacks as CloudFormation has them: look, events, resources, change, delete.
 //!
-//! The calls in `look` and `events` are thin and keep nothing; `wait` and `remove` build the
-//! long movements from them. Each looks first, so a worker that died in the middle is
+//! The calls in `look` and `events` are thin and keep nothing; `wait`, `change` and `remove` build
+//! the long movements from them. Each looks first, so a worker that died in the middle is
 //! simply followed by one that looks again.
 
+mod change;
 mod error;
 mod events;
 mod look;
 mod remove;
 mod status;
+mod tags;
 mod template;
+mod upload;
+mod validate;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -24,10 +28,15 @@ use chrono::{DateTime, Utc};
 
 use crate::credentials::{CredentialSource, Provider};
 use crate::endpoint::{AwsEndpoint, EndpointError};
+pub use change::{Capability, ChangeError, Proposal, Proposed, Wanted};
 pub use error::StackError;
 pub use events::{EventCursor, StackEvent};
 pub use remove::{FailedResource, Importer, Removal, Why};
 pub use status::{Rollback, StackPhase, StackStatus, Stuck, WayOut};
+pub use tags::greenroom_tags;
+use upload::Storage;
+pub use upload::{Upload, UploadError};
+pub use validate::{DeclaredParameter, Validated};
 pub use wait::{Patience, Prepared};
 
 /// Calls are repeated this often when throttled: many jobs share an account's small limits.
@@ -50,6 +59,13 @@ pub struct Stack {
     pub termination_protection: bool,
 }
 
+impl Stack {
+    /// When it was last made or changed: the moment that change began.
+    pub fn changed_at(&self) -> Option<DateTime<Utc>> {
+        self.updated_at.or(self.created_at)
+    }
+}
+
 /// One resource of a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackResource {
@@ -64,6 +80,8 @@ pub struct StackResource {
 #[derive(Clone)]
 pub struct Stacks {
     cloudformation: Client,
+    /// For the buckets of templates that do not fit into a request.
+    storage: Storage,
 }
 
 impl fmt::Debug for Stacks {
@@ -83,12 +101,13 @@ impl Stacks {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .credentials_provider(Provider(credentials))
+            .credentials_provider(Provider(Arc::clone(&credentials)))
             .http_client(endpoint.http_client()?);
         if let Some(url) = &endpoint.url {
             config = config.endpoint_url(url);
         }
-        Ok(Self { cloudformation: Client::from_conf(config.build()) })
+        let storage = Storage::new(credentials, region, endpoint);
+        Ok(Self { cloudformation: Client::from_conf(config.build()), storage })
     }
 }
 

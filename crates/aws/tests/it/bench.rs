@@ -6,6 +6,8 @@ use std::time::Duration;
 use aws::role::{AssumeRole, RoleMinter, SessionScope};
 use aws::stack::{EventCursor, Patience};
 use aws::{AwsEndpoint, Credentials, Stack, Stacks};
+use aws_config::SdkConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::config::{BehaviorVersion, Region};
 use aws_sdk_cloudformation::types::Capability;
@@ -90,10 +92,28 @@ pub(crate) fn account(credentials: Credentials) -> Account {
     );
     let stacks =
         Stacks::new(Arc::new(credentials), REGION, &endpoint()).expect("a usable endpoint");
-    Account { stacks, sdk: Client::from_conf(sdk_config(keys)) }
+    Account { stacks, sdk: Client::new(&sdk_config(keys)) }
 }
 
-fn sdk_config(keys: aws_sdk_cloudformation::config::Credentials) -> aws_sdk_cloudformation::Config {
+/// A session that may only look, as `package` jobs have it.
+pub(crate) async fn reading() -> Credentials {
+    let request = AssumeRole { scope: SessionScope::ReadMostly, ..request(DEVELOPMENT) };
+    minter().await.mint(request).await.expect("the role lets it in")
+}
+
+/// The owner of the development account, who may do what the deploy role may not. In ministack an
+/// account's number is its root key.
+pub(crate) fn owner() -> SdkConfig {
+    sdk_config(aws_sdk_cloudformation::config::Credentials::new(
+        "111111111111",
+        "root",
+        None,
+        None,
+        "test",
+    ))
+}
+
+fn sdk_config(keys: aws_sdk_cloudformation::config::Credentials) -> SdkConfig {
     use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
     use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
     let endpoint = endpoint();
@@ -104,11 +124,11 @@ fn sdk_config(keys: aws_sdk_cloudformation::config::Credentials) -> aws_sdk_clou
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tls_context(tls)
         .build_https();
-    aws_sdk_cloudformation::Config::builder()
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
         .endpoint_url(endpoint.url.expect("it has a URL"))
-        .credentials_provider(keys)
+        .credentials_provider(SharedCredentialsProvider::new(keys))
         .http_client(https)
         .build()
 }
@@ -139,17 +159,9 @@ impl Account {
         self.settled(name).await
     }
 
-    /// Protects a stack from deletion as the owner of the account would: the deploy role has no
-    /// right to. In ministack an account's number is its root key.
+    /// Protects a stack from deletion, which the deploy role has no right to.
     pub(crate) async fn protect(&self, name: &str) {
-        let owner = aws_sdk_cloudformation::config::Credentials::new(
-            "111111111111",
-            "root",
-            None,
-            None,
-            "test",
-        );
-        Client::from_conf(sdk_config(owner))
+        Client::new(&owner())
             .update_termination_protection()
             .stack_name(name)
             .enable_termination_protection(true)

@@ -4,6 +4,10 @@
 //! test makes stacks of its own name, so they run side by side and twice.
 
 mod bench;
+mod changes;
+mod foresight;
+mod parameters;
 mod removal;
 mod roles;
 mod stacks;
+mod templates;

@@ -1,15 +1,14 @@
 //! Assuming roles: who gets in, where a session lands, what it may do, and what a refusal says.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws::role::{AssumeRole, RoleMinter, SessionScope};
+use aws::role::{AssumeRole, RoleMinter};
 use aws::{AwsEndpoint, RoleError};
 use chrono::{TimeDelta, Utc};
 
 use crate::bench::{
-    DEVELOPMENT, REGION, STAGING, account, endpoint, fresh, importing, mint, minter, request,
-    server_key,
+    DEVELOPMENT, REGION, STAGING, account, endpoint, fresh, importing, mint, minter, reading,
+    request, server_key,
 };
 
 #[expect(clippy::disallowed_methods, reason = "STS counts by the real clock")]
@@ -91,13 +90,7 @@ async fn an_unreachable_sts_is_worth_another_try() {
 
 #[tokio::test]
 async fn a_read_mostly_session_looks_but_changes_nothing() {
-    let read_mostly = AssumeRole {
-        scope: SessionScope::ReadMostly,
-        duration: Duration::ZERO,
-        ..request(DEVELOPMENT)
-    };
-    let credentials = minter().await.mint(read_mostly).await.expect("the role lets it in");
-    let reader = account(credentials);
+    let reader = account(reading().await);
     let name = fresh("reader");
     assert_eq!(reader.stacks.look(&name).await.expect("looking is allowed"), None);
 
@@ -114,4 +107,15 @@ async fn a_read_mostly_session_looks_but_changes_nothing() {
     let error = reader.stacks.delete(&name, "token").await.expect_err("nor is deleting");
     assert!(error.to_string().contains("DeleteStack"), "{error}");
     assert!(error.to_string().contains("deploy policy"), "{error}");
+
+    let executed = reader
+        .sdk
+        .execute_change_set()
+        .change_set_name("any")
+        .stack_name(&name)
+        .send()
+        .await
+        .expect_err("nor is executing a change set")
+        .into_service_error();
+    assert!(executed.meta().code().is_some_and(|code| code.contains("AccessDenied")));
 }
