@@ -12,6 +12,9 @@ create table app (
     installation_id bigint,
     -- model::app::Settings as applied; no secret stands in it
     settings jsonb not null,
+    -- how many of its jobs run at once; null: as many as the workers take
+    concurrency integer generated always as ((settings ->> 'concurrency')::integer) stored
+        check (concurrency > 0),
     last_build_number bigint not null default 0,
     created_at timestamptz not null,
     updated_at timestamptz not null
@@ -19,18 +22,24 @@ create table app (
 -- GitHub's names are unique without regard to case
 create unique index app_repository_key on app (lower(repository));
 create index app_repository_id on app (repository_id) where repository_id is not null;
+-- those of which a claim counts the running jobs; mostly none
+create index app_limited on app (id) where concurrency is not null;
 
--- Secret parameters of an app's profiles, AES-256-GCM with the row's id and place as
+-- Secret parameters of an app's profiles and stages, AES-256-GCM with the row's id and place as
 -- associated data: a value copied to another row does not open.
 create table secret (
     id uuid primary key,
     app_id uuid not null references app on delete cascade,
-    profile text not null,
+    -- whose it is: a profile's or a stage's, as the app file writes the name
+    profile text,
+    stage text,
     key text not null,
     key_id text not null,
     ciphertext bytea not null,
+    -- when it last got another value
     updated_at timestamptz not null,
-    constraint secret_place_key unique (app_id, profile, key)
+    check (num_nonnulls(profile, stage) = 1),
+    constraint secret_place_key unique nulls not distinct (app_id, profile, stage, key)
 );
 
 -- One webhook delivery as GitHub sent it. It is the queue of intake: what happens, happens from
@@ -91,9 +100,14 @@ create table build (
     title text not null,
     author text not null,
     forced boolean not null default false,
+    -- the services it is for, by its rule or by the person who asked; null: all
+    services text[] check (cardinality(services) > 0),
+    -- of a preview: only what changed, or the whole app
+    preview_deploy text not null default 'changed' check (preview_deploy in ('changed', 'all')),
     -- the delivery it answers to: one delivery, one build per purpose and stage
     delivery_guid text,
-    -- model::plan::PlannedService of each service: what runs, what is skipped, and why
+    -- model::plan::PlannedService of each service and region: what runs, follows or is skipped,
+    -- and why
     planned jsonb,
     state text not null check (state in ('running', 'waiting', 'finished')),
     outcome text check (outcome in ('succeeded', 'failed', 'canceled', 'superseded', 'skipped')),
@@ -137,20 +151,34 @@ create table instance (
     stage_id uuid not null references stage on delete cascade,
     service text not null,
     region text not null,
-    state text not null check (state in ('deploying', 'deployed', 'failed', 'removing', 'removed')),
+    -- planned: a deploy of it was drawn, and none has begun yet; nothing is there
+    state text not null check (state in
+        ('planned', 'deploying', 'deployed', 'failed', 'removing', 'removed')),
     reason text,
-    stack text,
+    -- the main one first; a service may have none
+    stacks text[] not null default '{}',
     -- the last successful deployment: its commit, build and artifact
     commit_sha text,
     build_number bigint,
     artifact_id uuid,
+    -- when that deployment was told its parameters and the outputs of others
+    read_at timestamptz,
+    -- model::app::digest_of the parameters it was told; null: they changed while it was under way
+    parameters_digest text,
+    -- when what it publishes last became something else
+    outputs_changed_at timestamptz,
     -- model::pipeline::Service as last deployed: a removal runs from it when the branch is gone
     service_spec jsonb not null,
     outputs jsonb not null default '{}',
     endpoints jsonb not null default '[]',
+    -- model::outside::Left: how the last change of ours left its stacks
+    stacks_left jsonb not null default '{"last": "unknown"}',
+    -- model::outside::Outside: what somebody else did to them since, until a deploy succeeds
+    changed_outside jsonb,
     updated_at timestamptz not null,
     constraint instance_place_key unique (stage_id, service, region),
-    check (state <> 'deployed' or commit_sha is not null)
+    check (state <> 'deployed' or commit_sha is not null),
+    check (state <> 'planned' or commit_sha is null)
 );
 
 -- One unit of work. The claimed row is kept small: what a job needs to know is in `spec`, what it
@@ -158,23 +186,33 @@ create table instance (
 create table job (
     id uuid primary key,
     build_id uuid not null references build on delete cascade,
-    kind text not null check (kind in ('plan', 'test', 'package', 'deploy', 'remove')),
+    kind text not null check (kind in
+        ('plan', 'test', 'package', 'deploy', 'remove', 'post_deploy')),
     service text,
+    -- where it deploys to or removes from
+    region text,
     instance_id uuid references instance,
     state text not null check (state in ('blocked', 'queued', 'running', 'finished')),
     -- begun attempts: a queued job's next attempt is this plus one
     attempt integer not null default 0,
     worker_id uuid,
     lease_expires_at timestamptz,
-    outcome text check (outcome in ('succeeded', 'failed', 'canceled', 'skipped')),
-    failure_kind text,
+    outcome text check (outcome in ('succeeded', 'failed', 'canceled', 'skipped', 'unneeded')),
+    failure_kind text check (failure_kind in ('step', 'configuration', 'safeguard', 'limit', 'aws',
+        'checkout', 'lost', 'internal')),
     reason text,
+    -- of an app that limits its jobs: which of its slots this running one holds
+    slot_app_id uuid,
+    slot integer,
     -- a running job is asked to end; its worker learns it with the next heartbeat
     cancel_requested_at timestamptz,
-    -- model::pipeline::Service, absent for a plan
+    -- store::job::Work: the service, or the stage's own command; absent for a plan
     spec jsonb,
+    -- also beside a failure: what was found out before it
     result jsonb,
     needs uuid[] not null default '{}',
+    -- model::plan::Condition on what came of the needs; null: always
+    condition jsonb,
     queued_at timestamptz,
     started_at timestamptz,
     finished_at timestamptz,
@@ -184,8 +222,12 @@ create table job (
     check ((state = 'finished') = (finished_at is not null)),
     check ((outcome = 'failed') = (failure_kind is not null) or outcome is null),
     check (outcome is null or outcome = 'succeeded' or reason is not null),
-    check ((kind = 'plan') = (service is null)),
-    check (kind not in ('deploy', 'remove') or instance_id is not null)
+    check ((kind in ('plan', 'post_deploy')) = (service is null)),
+    check ((kind = 'plan') = (spec is null)),
+    check ((kind in ('package', 'deploy', 'remove')) = (region is not null)),
+    check (kind not in ('deploy', 'remove') or instance_id is not null),
+    check ((slot is null) = (slot_app_id is null)),
+    check (slot is null or state = 'running')
 );
 create index job_build on job (build_id);
 -- the queue: a claim walks it from its head and takes the first job it may have
@@ -197,6 +239,8 @@ create index job_change on job (instance_id, build_id)
 -- two changes of one instance never run at once, whatever the claim thinks
 create unique index job_one_change_per_instance on job (instance_id)
     where state = 'running' and kind in ('deploy', 'remove');
+-- nor do more jobs of an app than it has slots
+create unique index job_one_per_slot on job (slot_app_id, slot) where slot is not null;
 
 -- What one package job produced for one service, stage and region. The bytes lie in the object
 -- store, encrypted, under their digest.
@@ -215,7 +259,7 @@ create table artifact (
     -- what a deployment refers to: an artifact of another stage or region cannot be deployed
     constraint artifact_place_key unique (id, stage_id, region)
 );
-create index artifact_build on artifact (build_id);
+create index artifact_build on artifact (build_id, service, region);
 
 -- One change of one instance.
 create table deployment (

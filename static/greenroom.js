@@ -30,12 +30,12 @@ async function refresh() {
 }
 
 function replace(fresh) {
-  const open = new Set($$("details[open]").map((one) => one.parentElement?.textContent));
+  const open = new Map($$("details[id]").map((one) => [one.id, one.open]));
   for (const part of $$("[data-live]")) {
     const next = fresh.getElementById(part.id);
     if (next && next.innerHTML !== part.innerHTML) part.replaceChildren(...next.childNodes);
   }
-  for (const one of $$("details")) if (open.has(one.parentElement?.textContent)) one.open = true;
+  for (const one of $$("details[id]")) one.open = open.get(one.id) ?? one.open;
   const icon = fresh.getElementById("icon");
   if (icon) $("#icon").href = icon.href;
   document.title = fresh.title;

@@ -76,7 +76,7 @@ fn pushed(push: &Push) -> Result<Meaning, InvalidName> {
         return Ok(Meaning::Nothing("the pushed ref leads to no commit".into()));
     };
     let commit: CommitSha = commit.as_str().parse()?;
-    let title = push.head_commit.as_ref().map_or("", |head| first_line(&head.message));
+    let message = push.head_commit.as_ref().map_or("", |head| head.message.as_str());
     let author = push
         .sender
         .clone()
@@ -86,9 +86,10 @@ fn pushed(push: &Push) -> Result<Meaning, InvalidName> {
         GitRef::Branch(branch) => (Some(branch.parse()?), None),
         GitRef::Tag(tag) => (None, Some(tag.parse()?)),
     };
-    let title = title.to_owned();
+    let title = first_line(message).to_owned();
     Ok(Meaning::Event(RepositoryEvent::Pushed {
         source: Source { commit, branch, tag, pull_request: None, title, author },
+        message: message.to_owned(),
     }))
 }
 

@@ -1,6 +1,10 @@
 //! Carries out what the rules want, in the delivery's transaction.
+//!
+//! What always holds: what may not be done (a personal stage stands in the way) is a sentence like
+//! any other; what else the delivery wants is done all the same.
 
 use model::BranchName;
+use model::app::PreviewDeploy;
 use model::build::BuildEvent;
 use model::rule::{StageWanted, Wanted};
 use model::stage::StageState;
@@ -18,14 +22,29 @@ pub(crate) async fn carry_out(
     wanted: Wanted,
     delivery: &str,
 ) -> anyhow::Result<String> {
+    match begin(engine, conn, app, wanted, delivery).await {
+        Err(store::Error::NotAllowed(why)) => Ok(why),
+        done => Ok(done?),
+    }
+}
+
+async fn begin(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    app: &App,
+    wanted: Wanted,
+    delivery: &str,
+) -> store::Result<String> {
     let at = Moment { now: engine.now(), ids: &*engine.ids };
     match wanted {
-        Wanted::Build { event, purpose, stage, source } => {
+        Wanted::Build { event, purpose, stage, source, services } => {
+            let mut preview_deploy = PreviewDeploy::default();
             let stage = match stage {
                 StageWanted::LongLived(name) => {
                     Some(order::long_lived(conn, app, &name, at).await?)
                 }
-                StageWanted::PreviewOf(branch) => {
+                StageWanted::PreviewOf { branch, deploy } => {
+                    preview_deploy = deploy;
                     Some(order::preview(conn, app, &branch, source.pull_request, at).await?)
                 }
                 StageWanted::None => None,
@@ -37,6 +56,8 @@ pub(crate) async fn carry_out(
                 stage: stage.as_ref().map(|stage| stage.id),
                 source,
                 forced: false,
+                services,
+                preview_deploy,
                 delivery: Some(delivery),
             };
             let build = order::build(conn, order, at).await?;
@@ -58,7 +79,7 @@ async fn remove_preview(
     event: BuildEvent,
     delivery: &str,
     at: Moment<'_>,
-) -> anyhow::Result<String> {
+) -> store::Result<String> {
     let Some(stage) = store::stage::find_preview(conn, app.id, branch).await? else {
         return Ok(format!("the branch {branch} has no preview"));
     };

@@ -7,12 +7,13 @@
 
 mod cancel;
 mod conclude;
+mod ground;
 mod plan;
 
 use model::JobId;
 use model::job::{JobEvent, JobKind, JobState};
 use model::plan::{JobView, advance};
-use model::status::statuses;
+use model::status::{End, statuses};
 use store::PgConnection;
 use store::app::App;
 use store::build::Build;
@@ -51,11 +52,14 @@ async fn settle(engine: &Engine, conn: &mut PgConnection, build: &Build) -> anyh
     let mut jobs = store::job::list(conn, build.id).await?;
     if build.outcome.is_none() {
         if let Some(reason) = cancel::wanted(&build) {
-            cancel::carry_out(engine, conn, &jobs, &reason).await?;
+            cancel::carry_out(engine, conn, &build, &jobs, &reason).await?;
         } else if build.planned.is_none() && plan_succeeded(&jobs) {
             match plan::draw(engine, conn, &app, &build, &jobs).await? {
                 Drawn::Planned(services) => build.planned = Some(services),
-                Drawn::Refused(outcome) => build.outcome = Some(outcome),
+                Drawn::Refused(outcome, reason) => {
+                    build.outcome = Some(outcome);
+                    build.reason = Some(reason);
+                }
             }
         }
         jobs = store::job::list(conn, build.id).await?;
@@ -92,8 +96,8 @@ async fn want_statuses(
     jobs: &[Job],
 ) -> anyhow::Result<()> {
     let stage = build.stage.as_ref().zip(build.stage_kind);
-    let wanted =
-        statuses(build.purpose, stage, build.planned.as_deref(), &views(jobs), build.outcome);
+    let end = build.outcome.map(|outcome| End { outcome, reason: build.reason.as_deref() });
+    let wanted = statuses(build.purpose, stage, build.planned.as_deref(), &views(jobs), end);
     let target = format!("{}/apps/{}/builds/{}", engine.public_url, app.name, build.number);
     for status in &wanted {
         let want = Want {
@@ -116,6 +120,8 @@ fn views(jobs: &[Job]) -> Vec<JobView<'_>> {
             service: job.service.as_ref(),
             state: &job.state,
             needs: &job.needs,
+            condition: &job.condition,
+            changed_outputs: job.changed_outputs(),
         })
         .collect()
 }

@@ -125,7 +125,7 @@ impl BuildOutcome {
                 Outcome::Succeeded => worked |= kind != JobKind::Plan,
                 Outcome::Failed(_) => failed = true,
                 Outcome::Canceled { .. } => canceled = true,
-                Outcome::Skipped { .. } => {}
+                Outcome::Skipped { .. } | Outcome::Unneeded { .. } => {}
             }
         }
         Some(match (failed, canceled) {

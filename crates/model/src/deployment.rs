@@ -59,6 +59,8 @@ impl DeploymentState {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceState {
+    /// A deploy of it was planned, and none has begun yet: nothing is there.
+    Planned,
     Deploying,
     Deployed,
     Failed,
@@ -69,6 +71,7 @@ pub enum InstanceState {
 impl InstanceState {
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Planned => "planned",
             Self::Deploying => "deploying",
             Self::Deployed => "deployed",
             Self::Failed => "failed",

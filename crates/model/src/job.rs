@@ -23,6 +23,8 @@ pub enum JobKind {
     Package,
     Deploy,
     Remove,
+    /// The stage's own command, once all of a build's deploys are through.
+    PostDeploy,
 }
 
 impl JobKind {
@@ -33,6 +35,7 @@ impl JobKind {
             Self::Package => "package",
             Self::Deploy => "deploy",
             Self::Remove => "remove",
+            Self::PostDeploy => "post_deploy",
         }
     }
 
@@ -40,15 +43,20 @@ impl JobKind {
     /// the stack first, and no newer push stops it once it runs.
     pub fn changes_stack(self) -> bool {
         match self {
-            Self::Plan | Self::Test | Self::Package => false,
+            Self::Plan | Self::Test | Self::Package | Self::PostDeploy => false,
             Self::Deploy | Self::Remove => true,
         }
     }
 
     /// How often a job may be begun before a lost worker makes it fail. A job that changes a stack
-    /// may look again more often: what it finds is nearly always that the work is done.
+    /// may look again more often: what it finds is nearly always that the work is done. A command
+    /// of the user's that works on a deployed stage is not repeated: nothing says how far it came.
     pub fn max_attempts(self) -> i32 {
-        if self.changes_stack() { 6 } else { 3 }
+        match self {
+            Self::Plan | Self::Test | Self::Package => 3,
+            Self::Deploy | Self::Remove => 6,
+            Self::PostDeploy => 1,
+        }
     }
 }
 
@@ -79,8 +87,17 @@ pub enum JobState {
 pub enum Outcome {
     Succeeded,
     Failed(Failure),
-    Canceled { reason: String },
-    Skipped { reason: String },
+    Canceled {
+        reason: String,
+    },
+    /// Something it needs did not go well.
+    Skipped {
+        reason: String,
+    },
+    /// There was nothing for it to do, and all is well.
+    Unneeded {
+        reason: String,
+    },
 }
 
 impl Outcome {
@@ -90,6 +107,7 @@ impl Outcome {
             Self::Failed(_) => "failed",
             Self::Canceled { .. } => "canceled",
             Self::Skipped { .. } => "skipped",
+            Self::Unneeded { .. } => "unneeded",
         }
     }
 
@@ -98,7 +116,9 @@ impl Outcome {
         match self {
             Self::Succeeded => None,
             Self::Failed(failure) => Some(&failure.message),
-            Self::Canceled { reason } | Self::Skipped { reason } => Some(reason),
+            Self::Canceled { reason } | Self::Skipped { reason } | Self::Unneeded { reason } => {
+                Some(reason)
+            }
         }
     }
 }
@@ -122,6 +142,8 @@ pub enum FailureKind {
     Step,
     /// What the commit or the settings say cannot be carried out: a file to mend.
     Configuration,
+    /// A safeguard does not allow the deploy, or a limit of AWS will not.
+    Safeguard,
     /// A step ran over its time, memory or output.
     Limit,
     /// AWS refused or failed: a role, a stack.
@@ -139,6 +161,7 @@ impl FailureKind {
         match self {
             Self::Step => "step",
             Self::Configuration => "configuration",
+            Self::Safeguard => "safeguard",
             Self::Limit => "limit",
             Self::Aws => "aws",
             Self::Checkout => "checkout",
@@ -151,8 +174,12 @@ impl FailureKind {
 /// What can happen to a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobEvent {
-    /// Every job it needs has succeeded.
+    /// Every job it needs is through.
     NeedsMet,
+    /// Every job it needs is through, and nothing came of them that it would work on.
+    Unneeded {
+        reason: String,
+    },
     /// A job it needs has ended otherwise.
     NeedsFailed {
         reason: String,
@@ -204,6 +231,9 @@ impl JobState {
             (Self::Blocked, E::NeedsFailed { reason }) => {
                 Ok(Self::Finished(Outcome::Skipped { reason }))
             }
+            (Self::Blocked, E::Unneeded { reason }) => {
+                Ok(Self::Finished(Outcome::Unneeded { reason }))
+            }
             (Self::Queued { attempt }, E::Claimed(lease)) if lease.attempt == attempt => {
                 Ok(Self::Running(lease))
             }
@@ -251,6 +281,7 @@ impl JobEvent {
         match self {
             Self::NeedsMet => "needs met",
             Self::NeedsFailed { .. } => "needs failed",
+            Self::Unneeded { .. } => "unneeded",
             Self::Claimed(_) => "claimed",
             Self::Heartbeat { .. } => "heartbeat",
             Self::Reported { .. } => "reported",
@@ -299,6 +330,7 @@ mod tests {
         prop_oneof![
             Just(JobEvent::NeedsMet),
             Just(JobEvent::NeedsFailed { reason: "x".into() }),
+            Just(JobEvent::Unneeded { reason: "x".into() }),
             attempt.clone().prop_map(|attempt| JobEvent::Claimed(lease(attempt))),
             attempt.clone().prop_map(|attempt| JobEvent::Heartbeat {
                 attempt,

@@ -6,17 +6,25 @@
 
 pub mod app;
 pub mod build;
+pub mod change_set;
+pub mod compose;
 pub mod deployment;
 mod document;
+pub mod finding;
 pub mod id;
 pub mod job;
 pub mod name;
+pub mod output;
+pub mod outside;
 pub mod permission;
 pub mod pipeline;
 pub mod plan;
+pub mod preflight;
 pub mod rule;
+pub mod safeguard;
 pub mod stage;
 pub mod status;
+pub mod template;
 pub mod worker_api;
 
 pub use id::{

@@ -1,30 +1,41 @@
 //! The planner: what the plan job found becomes a graph of jobs. Pure.
 //!
 //! What always holds: the graph has no cycle; a job's needs stand before it in the list; a service
-//! is in the plan exactly once, with the reason why it runs or is skipped. [`advance`] then says
-//! what a state of the graph's jobs makes of those that wait.
+//! is in the plan exactly once for each of its regions, with the reason why it runs, follows or is
+//! skipped. [`advance`] then says what a state of the graph's jobs makes of those that wait.
 
 mod advance;
 mod change;
+mod decide;
+mod graph;
 mod order;
+mod removal;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 pub use advance::{JobView, advance};
+pub use removal::{Removable, plan_removal};
 
 use crate::build::Purpose;
 use crate::job::JobKind;
-use crate::pipeline::Service;
-use crate::{CommitSha, ServiceName};
+use crate::pipeline::{Service, Step};
+use crate::{CommitSha, ParameterKey, Region, ServiceName, StageName};
 
 /// What a plan job reports: facts about the commit, no decisions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
     pub services: Vec<Service>,
     /// For every commit the server asked about, the files that differ between it and this one.
     pub changes: BTreeMap<CommitSha, Changes>,
+    /// For every commit of the stage that stands in for this one, the files that changed on this
+    /// side since the two parted.
+    #[serde(default)]
+    pub own_changes: BTreeMap<CommitSha, Changes>,
+    /// The stage's own command, for when all deploys are through.
+    #[serde(default)]
+    pub post_deploy: Option<Step>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +50,7 @@ pub enum Changes {
     },
 }
 
-/// What the server knows of a service in the build's stage.
+/// What the server knows of a service in one region of the build's stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Deployed {
@@ -49,18 +60,66 @@ pub enum Deployed {
     NotWhole { reason: String },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct PlanInput<'a> {
-    pub purpose: Purpose,
+    pub findings: &'a Findings,
+    pub goal: Goal<'a>,
+}
+
+/// What the build is to achieve.
+#[derive(Debug, Clone, Copy)]
+pub enum Goal<'a> {
+    /// Tests of every service, and nothing is deployed.
+    Test,
+    Deploy(Place<'a>),
+}
+
+/// Where a build deploys to, and what is there.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    pub stage: &'a StageName,
     /// Every service is built whether it changed or not.
     pub forced: bool,
-    pub findings: &'a Findings,
+    /// The services that the build's rule is for; `None`: all.
+    pub only: Option<&'a BTreeSet<ServiceName>>,
+    pub regions: &'a Regions,
     /// Services that were never in the stage are absent.
-    pub deployed: &'a BTreeMap<ServiceName, Deployed>,
+    pub deployed: &'a BTreeMap<(ServiceName, Region), Deployed>,
+    /// What stands in for a service that this stage does not have.
+    pub base: Option<Base<'a>>,
+    /// The stage's plain parameters: they say at which stage a `${output:…}` points.
+    pub parameters: &'a BTreeMap<ParameterKey, String>,
+}
+
+/// Where services are deployed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Regions {
+    /// The profile's.
+    pub default: Region,
+    /// Those of the services that have regions of their own; never empty.
+    pub of: BTreeMap<ServiceName, Vec<Region>>,
+}
+
+impl Regions {
+    pub fn of(&self, service: &ServiceName) -> &[Region] {
+        match self.of.get(service) {
+            Some(regions) => regions,
+            None => std::slice::from_ref(&self.default),
+        }
+    }
+}
+
+/// The long-lived stage whose services a preview reads instead of having its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Base<'a> {
+    pub stage: &'a StageName,
+    /// The services that are whole there, with their commits.
+    pub deployed: &'a BTreeMap<(ServiceName, Region), CommitSha>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
+    /// One for each service and region, dependencies first.
     pub services: Vec<PlannedService>,
     pub jobs: Vec<PlannedJob>,
 }
@@ -68,29 +127,76 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedService {
     pub service: Service,
+    /// `None` where nothing is deployed.
+    pub region: Option<Region>,
     pub decision: Decision,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "decision")]
 pub enum Decision {
-    Run { reason: String },
-    Skip { reason: String },
+    Run {
+        reason: String,
+    },
+    /// It has not changed, but what it reads may: it is deployed if one of these services changes
+    /// its outputs.
+    Follow {
+        of: Vec<ServiceName>,
+        reason: String,
+    },
+    Skip {
+        reason: String,
+    },
+}
+
+impl Decision {
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Run { reason } | Self::Follow { reason, .. } | Self::Skip { reason } => reason,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedJob {
     pub kind: JobKind,
-    pub service: ServiceName,
-    /// Positions of earlier jobs in the plan's list that must have succeeded.
+    /// `None` for the stage's own command.
+    pub service: Option<ServiceName>,
+    /// `None` where nothing is deployed.
+    pub region: Option<Region>,
+    /// Positions of earlier jobs in the plan's list that must be through.
     pub needs: Vec<usize>,
+    pub condition: Condition<usize>,
+}
+
+/// What must have come of the jobs before for a job to have something to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "when", content = "jobs")]
+pub enum Condition<Id> {
+    #[default]
+    Always,
+    /// One of these deploys changed what its service publishes.
+    OutputsOf(Vec<Id>),
+    /// One of these jobs succeeded.
+    AnyOf(Vec<Id>),
+}
+
+impl<Id> Condition<Id> {
+    /// The same condition on jobs of other names.
+    pub fn map<Other>(&self, name: impl FnMut(&Id) -> Other) -> Condition<Other> {
+        match self {
+            Self::Always => Condition::Always,
+            Self::OutputsOf(jobs) => Condition::OutputsOf(jobs.iter().map(name).collect()),
+            Self::AnyOf(jobs) => Condition::AnyOf(jobs.iter().map(name).collect()),
+        }
+    }
 }
 
 /// Why findings cannot become a graph: something to mend in the commit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     #[error(
-        "no service found: no directory holds a serverless.yml; name one under `services:` in greenroom.yml"
+        "no service found: no directory holds a serverless.yml, template.yaml or cdk.json; name one under `services:` in greenroom.yml"
     )]
     NoServices,
     #[error(
@@ -101,15 +207,17 @@ pub enum PlanError {
         "service {service} depends on {missing}, which is no service of this repository (greenroom.yml, services.{service}.depends_on)"
     )]
     UnknownDependency { service: ServiceName, missing: ServiceName },
-    #[error("services depend on each other in a circle: {}; remove one depends_on", .cycle.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(" -> "))]
-    Cycle { cycle: Vec<ServiceName> },
+    #[error("services depend on each other in a circle: {}; remove one of: {}", names(.cycle), .places.join(", "))]
+    Cycle {
+        /// The first name is the last one too.
+        cycle: Vec<ServiceName>,
+        /// Where each of these dependencies is written.
+        places: Vec<String>,
+    },
 }
 
-/// An instance that a removal finds in the stage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Removable {
-    pub service: ServiceName,
-    pub depends_on: Vec<ServiceName>,
+fn names(cycle: &[ServiceName]) -> String {
+    cycle.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(" -> ")
 }
 
 /// Whether these services make a graph at all: the plan job asks before it reports them.
@@ -122,103 +230,32 @@ pub fn check(services: &[Service]) -> Result<(), PlanError> {
 
 /// Decides for every service, and lays out the jobs of those that run.
 pub fn plan(input: &PlanInput<'_>) -> Result<Plan, PlanError> {
-    let services = &input.findings.services;
-    if services.is_empty() {
+    let findings = input.findings;
+    if findings.services.is_empty() {
         return Err(PlanError::NoServices);
     }
-    let ordered = order::by_dependency(services)?;
-    let changed = change::Changed::new(input.findings);
-    let planned: Vec<PlannedService> = ordered
-        .into_iter()
-        .map(|service| PlannedService {
-            service: service.clone(),
-            decision: match input.purpose {
-                Purpose::Deploy => changed.decide(service, input),
-                Purpose::Test if service.is_tested() => {
-                    Decision::Run { reason: "tests alone: nothing is deployed".to_owned() }
-                }
-                Purpose::Test => {
-                    Decision::Skip { reason: "it has no lint or test command".to_owned() }
-                }
-                Purpose::Remove => Decision::Skip { reason: "a removal builds nothing".to_owned() },
-            },
-        })
-        .collect();
-    let jobs = match input.purpose {
-        Purpose::Deploy => deploy_jobs(&planned),
-        Purpose::Test => {
-            running(&planned).map(|service| job(JobKind::Test, service, Vec::new())).collect()
+    let ordered = order::by_dependency(&findings.services)?;
+    Ok(match input.goal {
+        Goal::Test => {
+            let services = decide::for_tests(&ordered);
+            let jobs = graph::tests(&services);
+            Plan { services, jobs }
         }
-        Purpose::Remove => Vec::new(),
-    };
-    Ok(Plan { services: planned, jobs })
-}
-
-/// Jobs that remove every instance of a stage: a service goes only after all that depend on it.
-/// Dependencies that are not in the stage are left out of account.
-pub fn plan_removal(instances: &[Removable]) -> Result<Vec<PlannedJob>, PlanError> {
-    let mut depends_on: BTreeMap<&ServiceName, Vec<&ServiceName>> = BTreeMap::new();
-    for instance in instances {
-        depends_on.entry(&instance.service).or_default().extend(&instance.depends_on);
-    }
-    let ordered = order::topological(&depends_on)?;
-    let mut positions: BTreeMap<&ServiceName, usize> = BTreeMap::new();
-    let mut jobs = Vec::new();
-    for service in ordered.into_iter().rev() {
-        let dependents = depends_on.iter().filter(|(_, needed)| needed.contains(&service));
-        let mut needs: Vec<usize> =
-            dependents.filter_map(|(dependent, _)| positions.get(dependent).copied()).collect();
-        needs.sort_unstable();
-        positions.insert(service, jobs.len());
-        jobs.push(PlannedJob { kind: JobKind::Remove, service: service.clone(), needs });
-    }
-    Ok(jobs)
-}
-
-fn running(planned: &[PlannedService]) -> impl Iterator<Item = &Service> {
-    planned.iter().filter_map(|planned| match planned.decision {
-        Decision::Run { .. } => Some(&planned.service),
-        Decision::Skip { .. } => None,
+        Goal::Deploy(place) => {
+            let services = decide::for_stage(&ordered, findings, &place);
+            let jobs = graph::deploys(&services, findings.post_deploy.is_some());
+            Plan { services, jobs }
+        }
     })
 }
 
-fn job(kind: JobKind, service: &Service, needs: Vec<usize>) -> PlannedJob {
-    PlannedJob { kind, service: service.name.clone(), needs }
-}
-
-/// Test, package and deploy of each running service, dependencies first.
-fn deploy_jobs(planned: &[PlannedService]) -> Vec<PlannedJob> {
-    let mut jobs = Vec::new();
-    // the deploys that a dependent of this service waits for: its own, or, when it is skipped,
-    // those of the services behind it
-    let mut deploys: BTreeMap<&ServiceName, Vec<usize>> = BTreeMap::new();
-    for PlannedService { service, decision } in planned {
-        let mut before: Vec<usize> = service
-            .depends_on
-            .iter()
-            .flat_map(|name| deploys.get(name).into_iter().flatten().copied())
-            .collect();
-        before.sort_unstable();
-        before.dedup();
-        match decision {
-            Decision::Skip { .. } => {
-                deploys.insert(&service.name, before);
-            }
-            Decision::Run { .. } => {
-                let mut package_needs = before.clone();
-                if service.is_tested() {
-                    package_needs.push(jobs.len());
-                    jobs.push(job(JobKind::Test, service, Vec::new()));
-                }
-                let package = jobs.len();
-                jobs.push(job(JobKind::Package, service, package_needs));
-                before.push(package);
-                deploys.insert(&service.name, vec![jobs.len()]);
-                jobs.push(job(JobKind::Deploy, service, before));
-            }
-        }
+/// The goal of a build with this purpose; a removal plans from what is deployed ([`plan_removal`]).
+pub fn goal(purpose: Purpose, place: Option<Place<'_>>) -> Option<Goal<'_>> {
+    match (purpose, place) {
+        (Purpose::Test, _) => Some(Goal::Test),
+        (Purpose::Deploy, Some(place)) => Some(Goal::Deploy(place)),
+        (Purpose::Deploy, None) | (Purpose::Remove, _) => None,
     }
-    jobs
 }
 
 #[cfg(test)]

@@ -1,19 +1,29 @@
 //! Rules to builds: what an event sets in motion, by the app's rules. Pure.
 //!
-//! What always holds: a fork's pull request gets tests and no stage, and cannot remove a preview;
-//! an event that starts nothing says why, in a sentence for the delivery's page.
+//! What always holds: one event never starts two builds for one stage; a fork's pull request gets
+//! tests and no stage, and cannot remove a preview; an event that starts nothing says why, in a
+//! sentence for the delivery's page.
 
-use globset::{Glob, GlobBuilder};
+mod preview;
+mod skip;
+mod target;
 
-use crate::app::{Destroy, PreviewRule, Rule, Settings, Trigger};
+use std::collections::BTreeSet;
+
+use crate::app::{PreviewDeploy, Settings, Trigger};
 use crate::build::{BuildEvent, Purpose, Source};
-use crate::{BranchName, StageName, TagName};
+use crate::{BranchName, ServiceName, StageName, TagName};
+
+pub use preview::preview_deploy;
+pub use target::Target;
 
 /// An event on the repository, stripped to what the rules look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RepositoryEvent {
     Pushed {
         source: Source,
+        /// The whole message of the pushed commit; empty where the event does not carry it.
+        message: String,
     },
     BranchDeleted {
         branch: BranchName,
@@ -44,19 +54,21 @@ pub enum Wanted {
         purpose: Purpose,
         stage: StageWanted,
         source: Source,
+        /// What is to be built, never empty; `None`: every service.
+        services: Option<BTreeSet<ServiceName>>,
     },
     /// The preview of this branch is to be removed, if there is one.
-    RemovePreview {
-        branch: BranchName,
-        event: BuildEvent,
-    },
+    RemovePreview { branch: BranchName, event: BuildEvent },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StageWanted {
     LongLived(StageName),
     /// The preview of this branch; it is named when it is first wanted.
-    PreviewOf(BranchName),
+    PreviewOf {
+        branch: BranchName,
+        deploy: PreviewDeploy,
+    },
     /// Tests only: nothing is deployed.
     None,
 }
@@ -74,167 +86,84 @@ pub enum Decision {
 /// What `event` sets in motion.
 pub fn decide(settings: &Settings, event: &RepositoryEvent) -> Decision {
     match event {
-        RepositoryEvent::Pushed { source } => match (&source.branch, &source.tag) {
-            (Some(branch), _) => branch_pushed(settings, branch, source),
+        RepositoryEvent::Pushed { source, message } => match (&source.branch, &source.tag) {
+            (Some(branch), _) => branch_pushed(settings, branch, source, message),
             (None, Some(tag)) => tag_pushed(settings, tag, source),
             (None, None) => nothing("the push is of no branch and no tag"),
         },
-        RepositoryEvent::BranchDeleted { branch } => branch_deleted(settings, branch),
+        RepositoryEvent::BranchDeleted { branch } => preview::branch_deleted(settings, branch),
         RepositoryEvent::PullRequest { action, source, base, fork } => {
-            pull_request(settings, *action, source, base, *fork)
+            preview::pull_request(settings, *action, source, base, *fork)
         }
     }
 }
 
-/// Where a build that somebody starts by hand goes: the stage of the first rule that names the
-/// branch or matches the tag, whatever its trigger.
-pub fn stage_for<'a>(
-    settings: &'a Settings,
+/// Where a build that somebody starts by hand goes, whatever the trigger of the rules: each stage
+/// once, with the services of all rules that send the branch or tag there. Rules that name it come
+/// before those whose glob matches it; whoever wants one build takes the first.
+pub fn by_hand(
+    settings: &Settings,
     branch: Option<&BranchName>,
     tag: Option<&TagName>,
-) -> Option<&'a StageName> {
-    settings.rules.iter().find_map(|rule| match rule {
-        Rule::Branch { branch: named, stage, .. } => (branch == Some(named)).then_some(stage),
-        Rule::Tag { tag: pattern, stage, .. } => {
-            tag.is_some_and(|tag| matches(pattern, tag)).then_some(stage)
-        }
-        Rule::Preview { .. } => None,
-    })
-}
-
-/// The pattern of a tag rule: `*` is any run of characters, slashes too.
-pub(crate) fn tag_pattern(text: &str) -> Result<Glob, globset::Error> {
-    GlobBuilder::new(text).literal_separator(false).build()
+) -> Vec<Target> {
+    let mut found = branch.map(|branch| target::of_branch(settings, branch)).unwrap_or_default();
+    found.extend(tag.map(|tag| target::of_tag(settings, tag)).unwrap_or_default());
+    target::united(&found)
 }
 
 fn nothing(reason: impl Into<String>) -> Decision {
     Decision::Nothing { reason: reason.into() }
 }
 
-fn branch_pushed(settings: &Settings, branch: &BranchName, source: &Source) -> Decision {
-    let rule = settings.rules.iter().find_map(|rule| match rule {
-        Rule::Branch { branch: named, stage, trigger } if named == branch => {
-            Some((stage, *trigger))
-        }
-        Rule::Branch { .. } | Rule::Tag { .. } | Rule::Preview { .. } => None,
-    });
-    let Some((stage, trigger)) = rule else {
+fn branch_pushed(
+    settings: &Settings,
+    branch: &BranchName,
+    source: &Source,
+    message: &str,
+) -> Decision {
+    let found = target::of_branch(settings, branch);
+    if found.is_empty() {
         return nothing(format!("no rule for branch {branch}"));
-    };
-    if let Some(marker) = skip_marker(&source.title) {
+    }
+    if let Some(marker) = skip::marker(&source.title) {
         return nothing(format!("the commit's title says {marker}"));
     }
-    match trigger {
-        Trigger::Manual => {
-            nothing(format!("the rule for branch {branch} is manual: start the build by hand"))
-        }
-        Trigger::Auto => Decision::Start(vec![deploy(BuildEvent::Push, stage, source)]),
+    if let Some(marker) = skip::marker(message) {
+        return nothing(format!("the commit's message says {marker}"));
     }
+    pushed(BuildEvent::Push, &format!("branch {branch}"), found, source)
 }
 
-fn skip_marker(title: &str) -> Option<&'static str> {
-    ["[skip ci]", "[ci skip]"].into_iter().find(|marker| title.contains(marker))
-}
-
+/// A tag is never skipped: whoever sets one on a commit wants what the rule says.
 fn tag_pushed(settings: &Settings, tag: &TagName, source: &Source) -> Decision {
-    let mut stages: Vec<&StageName> = Vec::new();
-    let mut manual = false;
-    for rule in &settings.rules {
-        match rule {
-            Rule::Tag { tag: pattern, stage, trigger } if matches(pattern, tag) => match trigger {
-                Trigger::Manual => manual = true,
-                Trigger::Auto if stages.contains(&stage) => {}
-                Trigger::Auto => stages.push(stage),
-            },
-            Rule::Tag { .. } | Rule::Branch { .. } | Rule::Preview { .. } => {}
-        }
+    let found = target::of_tag(settings, tag);
+    if found.is_empty() {
+        return nothing(format!("no rule for tag {tag}"));
     }
-    match (stages.is_empty(), manual) {
-        (true, true) => {
-            nothing(format!("the rule for tag {tag} is manual: start the build by hand"))
-        }
-        (true, false) => nothing(format!("no rule for tag {tag}")),
-        (false, _) => Decision::Start(
-            stages.into_iter().map(|stage| deploy(BuildEvent::Tag, stage, source)).collect(),
-        ),
-    }
+    pushed(BuildEvent::Tag, &format!("tag {tag}"), found, source)
 }
 
-fn matches(pattern: &str, tag: &TagName) -> bool {
-    tag_pattern(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(tag.as_str()))
-}
-
-fn deploy(event: BuildEvent, stage: &StageName, source: &Source) -> Wanted {
-    Wanted::Build {
+fn pushed(
+    event: BuildEvent,
+    what: &str,
+    mut found: Vec<target::Match<'_>>,
+    source: &Source,
+) -> Decision {
+    found.retain(|rule| match rule.trigger {
+        Trigger::Auto => true,
+        Trigger::Manual => false,
+    });
+    if found.is_empty() {
+        return nothing(format!("the rule for {what} is manual: start the build by hand"));
+    }
+    let deploy = |Target { stage, services }| Wanted::Build {
         event,
         purpose: Purpose::Deploy,
-        stage: StageWanted::LongLived(stage.clone()),
+        stage: StageWanted::LongLived(stage),
         source: source.clone(),
-    }
-}
-
-fn preview_rules(settings: &Settings) -> impl Iterator<Item = &PreviewRule> {
-    settings.rules.iter().filter_map(|rule| match rule {
-        Rule::Preview { preview } => Some(preview),
-        Rule::Branch { .. } | Rule::Tag { .. } => None,
-    })
-}
-
-/// The base of the pull request is not known here. A preview is kept only if every rule says so,
-/// and removed also when its rule is gone: rather that than a stack nobody remembers.
-fn branch_deleted(settings: &Settings, branch: &BranchName) -> Decision {
-    let mut rules = preview_rules(settings).peekable();
-    if rules.peek().is_some() && rules.all(|rule| rule.destroy == Destroy::Never) {
-        return nothing(format!(
-            "the preview of branch {branch} is kept: the rule says destroy: never"
-        ));
-    }
-    let event = BuildEvent::BranchDeleted;
-    Decision::Start(vec![Wanted::RemovePreview { branch: branch.clone(), event }])
-}
-
-fn pull_request(
-    settings: &Settings,
-    action: PullRequestAction,
-    source: &Source,
-    base: &BranchName,
-    fork: bool,
-) -> Decision {
-    let Some(rule) = preview_rules(settings).find(|rule| rule.base.contains(base)) else {
-        return nothing(format!("no preview rule for pull requests against {base}"));
+        services,
     };
-    match action {
-        PullRequestAction::Closed => closed(rule, source, fork),
-        PullRequestAction::Opened
-        | PullRequestAction::Reopened
-        | PullRequestAction::Synchronized
-        | PullRequestAction::BaseEdited => {
-            let (purpose, stage) = match (&source.branch, fork) {
-                (_, true) => (Purpose::Test, StageWanted::None),
-                (Some(head), false) => (Purpose::Deploy, StageWanted::PreviewOf(head.clone())),
-                (None, false) => return nothing("the pull request has no head branch"),
-            };
-            let event = BuildEvent::PullRequest;
-            Decision::Start(vec![Wanted::Build { event, purpose, stage, source: source.clone() }])
-        }
-    }
-}
-
-fn closed(rule: &PreviewRule, source: &Source, fork: bool) -> Decision {
-    // the head of a fork may be called like a branch of ours that has a preview
-    let Some(branch) = source.branch.as_ref().filter(|_| !fork) else {
-        return nothing("a pull request from a fork has no preview to remove");
-    };
-    match rule.destroy {
-        Destroy::PullRequestClosed => Decision::Start(vec![Wanted::RemovePreview {
-            branch: branch.clone(),
-            event: BuildEvent::PullRequestClosed,
-        }]),
-        Destroy::BranchDeleted => {
-            nothing("the preview is kept until its branch is deleted, as the rule says")
-        }
-        Destroy::Never => nothing("the preview is kept: the rule says destroy: never"),
-    }
+    Decision::Start(target::united(&found).into_iter().map(deploy).collect())
 }
 
 #[cfg(test)]

@@ -84,8 +84,8 @@ pub fn same_stage(one: &StageName, other: &StageName) -> bool {
 
 /// The stage name of a branch's preview.
 ///
-/// `taken` says whether a name belongs to a long-lived stage or to another branch, compared with
-/// [`same_stage`]; it answers from a finite set, so a free name is always found. The same branch
+/// `taken` says whether a name belongs to a long-lived stage, to somebody's personal one or to
+/// another branch, compared with [`same_stage`]; it answers from a finite set, so a free name is always found. The same branch
 /// and the same answers give the same name.
 pub fn preview_name(branch: &BranchName, taken: impl Fn(&StageName) -> bool) -> StageName {
     let words = words_of(branch);

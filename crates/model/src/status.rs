@@ -48,6 +48,14 @@ pub struct Status {
     pub description: String,
 }
 
+/// How a build ended.
+#[derive(Debug, Clone, Copy)]
+pub struct End<'a> {
+    pub outcome: BuildOutcome,
+    /// Why, where no job says it.
+    pub reason: Option<&'a str>,
+}
+
 /// Every status that the build wants on its commit, each context once. `planned` is `None` until
 /// the plan job has succeeded; `jobs` are all jobs of the build. A removal wants none.
 pub fn statuses(
@@ -55,14 +63,15 @@ pub fn statuses(
     stage: Option<(&StageName, StageKind)>,
     planned: Option<&[PlannedService]>,
     jobs: &[JobView<'_>],
-    outcome: Option<BuildOutcome>,
+    end: Option<End<'_>>,
 ) -> Vec<Status> {
+    let outcome = end.map(|end| end.outcome);
     match purpose {
         Purpose::Remove => return Vec::new(),
         Purpose::Deploy | Purpose::Test => {}
     }
-    let mut wanted = vec![aggregate(planned.is_some(), jobs, outcome)];
-    for PlannedService { service, decision } in planned.unwrap_or_default() {
+    let mut wanted = vec![aggregate(planned.is_some(), jobs, end)];
+    for (service, decision) in by_service(planned.unwrap_or_default()) {
         let test = of_service(decision, service, jobs, &[JobKind::Test], outcome);
         wanted.push(test.named(format!("greenroom/{}/test", service.name)));
         if let Some((name, kind)) = stage {
@@ -76,6 +85,24 @@ pub fn statuses(
         }
     }
     wanted
+}
+
+/// Each service once, with the decision that does most: its regions share a context.
+fn by_service(planned: &[PlannedService]) -> Vec<(&Service, &Decision)> {
+    let weight = |decision: &Decision| match decision {
+        Decision::Skip { .. } => 0,
+        Decision::Follow { .. } => 1,
+        Decision::Run { .. } => 2,
+    };
+    let mut found: Vec<(&Service, &Decision)> = Vec::new();
+    for PlannedService { service, decision, .. } in planned {
+        match found.iter_mut().find(|(known, _)| known.name == service.name) {
+            None => found.push((service, decision)),
+            Some((_, known)) if weight(known) < weight(decision) => *known = decision,
+            Some(_) => {}
+        }
+    }
+    found
 }
 
 /// A status without its context.
@@ -102,8 +129,15 @@ fn of_service(
     kinds: &[JobKind],
     outcome: Option<BuildOutcome>,
 ) -> Verdict {
-    if let Decision::Skip { reason } = decision {
-        return Verdict::new(StatusState::Success, format!("skipped: {reason}"));
+    match decision {
+        Decision::Skip { reason } => {
+            return Verdict::new(StatusState::Success, format!("skipped: {reason}"));
+        }
+        // nothing of its own changed, so there is nothing to test
+        Decision::Follow { reason, .. } if kinds == [JobKind::Test] => {
+            return Verdict::new(StatusState::Success, format!("skipped: {reason}"));
+        }
+        Decision::Follow { .. } | Decision::Run { .. } => {}
     }
     let own: Vec<&JobView<'_>> = jobs
         .iter()
@@ -127,7 +161,22 @@ fn of_service(
             Verdict::new(StatusState::Pending, description)
         }
         None if own.is_empty() => without_jobs(service, kinds, outcome),
-        None => Verdict::new(
+        None => well(&own, kinds),
+    }
+}
+
+/// Every one of the jobs ended well.
+fn well(own: &[&JobView<'_>], kinds: &[JobKind]) -> Verdict {
+    let unneeded = own.iter().map(|job| match job.state {
+        JobState::Finished(Outcome::Unneeded { reason }) => Some(reason),
+        JobState::Blocked
+        | JobState::Queued { .. }
+        | JobState::Running(_)
+        | JobState::Finished(_) => None,
+    });
+    match unneeded.collect::<Option<Vec<_>>>().as_deref() {
+        Some([reason, ..]) => Verdict::new(StatusState::Success, format!("not needed: {reason}")),
+        Some([]) | None => Verdict::new(
             StatusState::Success,
             if kinds == [JobKind::Test] { "tests passed" } else { "deployed" },
         ),
@@ -162,7 +211,7 @@ fn bad(job: &JobView<'_>) -> Option<Verdict> {
         return None;
     };
     match outcome {
-        Outcome::Succeeded => None,
+        Outcome::Succeeded | Outcome::Unneeded { .. } => None,
         Outcome::Failed(failure) => Some(Verdict::new(
             state_of(failure),
             format!("{} failed: {}", job.kind.as_str(), failure.message),
@@ -181,6 +230,7 @@ fn state_of(failure: &Failure) -> StatusState {
     match failure.kind {
         FailureKind::Step
         | FailureKind::Configuration
+        | FailureKind::Safeguard
         | FailureKind::Limit
         | FailureKind::Aws
         | FailureKind::Checkout => StatusState::Failure,
@@ -188,7 +238,7 @@ fn state_of(failure: &Failure) -> StatusState {
     }
 }
 
-fn aggregate(planned: bool, jobs: &[JobView<'_>], outcome: Option<BuildOutcome>) -> Status {
+fn aggregate(planned: bool, jobs: &[JobView<'_>], end: Option<End<'_>>) -> Status {
     let reason = |wanted: fn(&Outcome) -> bool| {
         jobs.iter().find_map(|job| match job.state {
             JobState::Finished(outcome) if wanted(outcome) => outcome.reason(),
@@ -199,12 +249,12 @@ fn aggregate(planned: bool, jobs: &[JobView<'_>], outcome: Option<BuildOutcome>)
         })
     };
     let canceled = || reason(|outcome| matches!(outcome, Outcome::Canceled { .. }));
-    let verdict = match outcome {
+    let verdict = match end.map(|end| end.outcome) {
         None if planned => Verdict::new(StatusState::Pending, "running"),
         None => Verdict::new(StatusState::Pending, "looking for what changed"),
         Some(BuildOutcome::Succeeded) => Verdict::new(StatusState::Success, "every job succeeded"),
         Some(BuildOutcome::Skipped) => Verdict::new(StatusState::Success, "nothing was to do"),
-        Some(BuildOutcome::Failed) => failed(jobs),
+        Some(BuildOutcome::Failed) => failed(jobs, end.and_then(|end| end.reason)),
         Some(BuildOutcome::Canceled) => {
             let reason = canceled().unwrap_or("before a job began");
             Verdict::new(StatusState::Error, format!("canceled: {reason}"))
@@ -219,7 +269,7 @@ fn aggregate(planned: bool, jobs: &[JobView<'_>], outcome: Option<BuildOutcome>)
 
 /// Names one failed job with its message, several without; a failure of the commit's own outweighs
 /// an error of ours.
-fn failed(jobs: &[JobView<'_>]) -> Verdict {
+fn failed(jobs: &[JobView<'_>], reason: Option<&str>) -> Verdict {
     let failures: Vec<(&JobView<'_>, &Failure)> = jobs
         .iter()
         .filter_map(|job| match job.state {
@@ -230,6 +280,11 @@ fn failed(jobs: &[JobView<'_>]) -> Verdict {
             | JobState::Finished(_) => None,
         })
         .collect();
+    if failures.is_empty() {
+        // the plan itself was refused: what is wrong stands in the commit
+        let reason = reason.unwrap_or("the build could not be planned");
+        return Verdict::new(StatusState::Failure, format!("failed: {reason}"));
+    }
     let own = failures.iter().any(|(_, failure)| state_of(failure) == StatusState::Failure);
     let state = if own { StatusState::Failure } else { StatusState::Error };
     let name = |job: &JobView<'_>| match job.service {

@@ -22,9 +22,14 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::app::{RemoteParameter, Safeguard};
 use crate::build::Source;
+use crate::change_set::StackChange;
+use crate::finding::Finding;
 use crate::job::{JobKind, Outcome};
-use crate::pipeline::Service;
+use crate::output::Scope;
+use crate::outside::{Found, Left};
+use crate::pipeline::{Service, Step};
 use crate::plan::Findings;
 use crate::stage::StageKind;
 use crate::{
@@ -109,6 +114,9 @@ pub enum Task {
     Plan {
         /// The commits last deployed in the stage: the plan says what changed since each.
         compare_with: Vec<CommitSha>,
+        /// The commits that run in the stage whose services stand in for those of this one: the
+        /// plan says what changed on this side since the two parted.
+        diverged_from: Vec<CommitSha>,
     },
     Test {
         service: Service,
@@ -120,6 +128,9 @@ pub enum Task {
         service: Service,
         target: Target,
         trust: String,
+        /// What the stacks are held against, to see whether somebody else was at them.
+        #[serde(default)]
+        left: Left,
     },
     Deploy {
         service: Service,
@@ -130,8 +141,14 @@ pub enum Task {
     Remove {
         service: Service,
         target: Target,
-        /// The stack as the last deployment saw it; `None` if none came that far.
-        stack: Option<String>,
+        /// The stacks as the last deployment saw them; empty if none came that far.
+        stacks: Vec<String>,
+        trust: String,
+    },
+    /// The stage's own command, when all of the build's deploys are through.
+    PostDeploy {
+        step: Step,
+        target: Target,
         trust: String,
     },
 }
@@ -144,6 +161,7 @@ impl Task {
             Self::Package { .. } => JobKind::Package,
             Self::Deploy { .. } => JobKind::Deploy,
             Self::Remove { .. } => JobKind::Remove,
+            Self::PostDeploy { .. } => JobKind::PostDeploy,
         }
     }
 }
@@ -156,6 +174,14 @@ pub struct Target {
     pub region: Region,
     /// What the job may know: a test job gets no secret ones.
     pub parameters: BTreeMap<ParameterKey, Parameter>,
+    /// Parameters that the worker reads itself, with the job's credentials. A test job has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub references: BTreeMap<ParameterKey, RemoteParameter>,
+    /// What other services have published and this job may read.
+    pub outputs: Scope,
+    /// What a package is held against before it is deployed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub safeguards: Vec<Safeguard>,
 }
 
 /// A parameter's value on its way into a job. `Debug` never shows it.
@@ -225,24 +251,56 @@ pub struct Finish {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum JobResult {
-    Planned { findings: Findings },
-    Packaged { package: Packaged },
-    Deployed { deployed: DeployedStack },
+    Planned {
+        findings: Findings,
+    },
+    Packaged {
+        package: Packaged,
+    },
+    Deployed {
+        deployed: DeployedStack,
+        /// The outputs that differ from what the instance had published. The server finds them
+        /// out; what a worker says here is not looked at.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changed_outputs: Vec<String>,
+    },
     Removed,
+    /// Beside a failure: what a package or deploy job had found before it was refused.
+    Checked {
+        change: Vec<StackChange>,
+        findings: Vec<Finding>,
+        /// Of a package job, as in [`Packaged`].
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        found: BTreeMap<String, Found>,
+    },
 }
 
-/// What a package job made, and for whom: read from `serverless-state.json`, not from the request.
+/// What a package job made, and for whom: read from what the framework left, not from the request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packaged {
     pub artifact: StoredArtifact,
     pub stage: StageName,
     pub region: Region,
+    /// What the deploy will do to each stack.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub change: Vec<StackChange>,
+    /// What is worth a warning.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// The stacks of [`Task::Package`]'s `left` as they are. The server judges by its rows whether
+    /// somebody else changed them: a deploy of ours may have ended meanwhile.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub found: BTreeMap<String, Found>,
 }
 
 /// What a deploy job read back from AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeployedStack {
-    pub stack: String,
+    /// The service's stacks, the main one first; empty for a service without any.
+    pub stacks: Vec<String>,
+    /// When each of them had last been changed once the deploy was through.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_at: BTreeMap<String, DateTime<Utc>>,
     pub outputs: BTreeMap<String, String>,
     pub endpoints: Vec<String>,
 }

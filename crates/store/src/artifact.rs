@@ -53,16 +53,20 @@ pub async fn insert(conn: &mut PgConnection, new: &NewArtifact) -> Result<Artifa
     .await?)
 }
 
+/// What the build packaged of a service for one of its regions.
 pub async fn of_build(
     conn: &mut PgConnection,
     build: BuildId,
     service: &ServiceName,
+    region: &Region,
 ) -> Result<Option<Artifact>> {
     Ok(sqlx::query_as(
-        "select * from artifact where build_id = $1 and service = $2 order by id desc limit 1",
+        "select * from artifact where build_id = $1 and service = $2 and region = $3
+         order by id desc limit 1",
     )
     .bind(build)
     .bind(service)
+    .bind(region)
     .fetch_optional(conn)
     .await?)
 }

@@ -43,6 +43,8 @@ pub struct BoardInstance {
     pub commit: Option<CommitSha>,
     pub build_number: Option<i64>,
     pub endpoints: Vec<String>,
+    /// Somebody else changed its stacks since.
+    pub changed_outside: bool,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -68,7 +70,9 @@ pub async fn rows(conn: &mut PgConnection) -> Result<Vec<BoardRow>> {
              coalesce((
                  select jsonb_agg(jsonb_build_object('service', i.service, 'region', i.region,
                      'state', i.state, 'commit', i.commit_sha, 'build_number', i.build_number,
-                     'endpoints', i.endpoints, 'updated_at', i.updated_at)
+                     'endpoints', i.endpoints,
+                     'changed_outside', i.changed_outside is not null,
+                     'updated_at', i.updated_at)
                      order by i.service, i.region)
                  from instance i where i.stage_id = s.id), '[]') as instances,
              (select jsonb_build_object('id', b.id, 'number', b.number, 'commit', b.commit_sha,

@@ -9,11 +9,14 @@
 mod list;
 mod row;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
+use model::app::PreviewDeploy;
 use model::build::{BuildEvent, BuildOutcome, Purpose, Source};
 use model::plan::PlannedService;
 use model::stage::StageKind;
-use model::{AppId, AppName, BranchName, BuildId, StageId, StageName};
+use model::{AppId, AppName, BranchName, BuildId, ServiceName, StageId, StageName};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
@@ -57,6 +60,10 @@ pub struct Build {
     pub source: Source,
     /// Every service is built, changed or not.
     pub forced: bool,
+    /// What it is for, by its rule or by the person who asked; `None`: every service.
+    pub services: Option<BTreeSet<ServiceName>>,
+    /// How much of the app it deploys, if its stage is a preview.
+    pub preview_deploy: PreviewDeploy,
     /// `None` until the plan is made.
     pub planned: Option<Vec<PlannedService>>,
     pub state: BuildState,
@@ -82,6 +89,8 @@ pub struct NewBuild {
     pub stage_id: Option<StageId>,
     pub source: Source,
     pub forced: bool,
+    pub services: Option<BTreeSet<ServiceName>>,
+    pub preview_deploy: PreviewDeploy,
     pub delivery_guid: Option<String>,
     pub created_at: DateTime<Utc>,
 }
@@ -92,8 +101,10 @@ pub async fn insert(conn: &mut PgConnection, new: &NewBuild) -> Result<()> {
     sqlx::query(
         "with made as (
              insert into build (id, app_id, number, event, purpose, stage_id, commit_sha, branch,
-                 tag, pull_request, title, author, forced, delivery_guid, state, created_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'running', $15)
+                 tag, pull_request, title, author, forced, services, preview_deploy,
+                 delivery_guid, state, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                 'running', $17)
              returning id)
          insert into build_mark (build_id) select id from made",
     )
@@ -110,11 +121,17 @@ pub async fn insert(conn: &mut PgConnection, new: &NewBuild) -> Result<()> {
     .bind(&new.source.title)
     .bind(&new.source.author)
     .bind(new.forced)
+    .bind(new.services.as_ref().map(names))
+    .bind(new.preview_deploy)
     .bind(&new.delivery_guid)
     .bind(new.created_at)
     .execute(conn)
     .await?;
     Ok(())
+}
+
+fn names(services: &BTreeSet<ServiceName>) -> Vec<&str> {
+    services.iter().map(ServiceName::as_str).collect()
 }
 
 pub async fn get(conn: &mut PgConnection, id: BuildId) -> Result<Build> {
@@ -197,13 +214,15 @@ pub async fn finish(
     met(&done, || format!("unfinished build {id}"))
 }
 
-/// A newer build of the stage takes over: unfinished older ones are asked to cancel. One that was
-/// already asked keeps its reason.
+/// A newer build of the stage takes over: unfinished older ones are asked to cancel, but for those
+/// that are for a service which the newer one is not for (`services`; `None`: it is for all). One
+/// that was already asked keeps its reason.
 pub async fn supersede(
     conn: &mut PgConnection,
     stage: StageId,
     older_than: i64,
     by: i64,
+    services: Option<&BTreeSet<ServiceName>>,
     now: DateTime<Utc>,
 ) -> Result<Vec<BuildId>> {
     Ok(sqlx::query_scalar(
@@ -211,7 +230,7 @@ pub async fn supersede(
              update build set superseded_by = $3, cancel_requested_at = $4,
                  cancel_reason = 'superseded by build ' || $3::bigint
              where stage_id = $1 and number < $2 and state <> 'finished'
-                 and cancel_requested_at is null
+                 and cancel_requested_at is null and ($5::text[] is null or services <@ $5)
              returning id)
          insert into build_mark (build_id) select id from older returning build_id",
     )
@@ -219,6 +238,7 @@ pub async fn supersede(
     .bind(older_than)
     .bind(by)
     .bind(now)
+    .bind(services.map(names))
     .fetch_all(conn)
     .await?)
 }
@@ -279,6 +299,18 @@ pub async fn latest_on(conn: &mut PgConnection, stage: StageId) -> Result<Option
     one(sqlx::query_as(concat!(
         build_columns!("build"),
         " where b.stage_id = $1 order by b.number desc limit 1"
+    ))
+    .bind(stage)
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// The newest build of a stage that a webhook started: what the app's rules last said of it.
+pub async fn latest_by_rule(conn: &mut PgConnection, stage: StageId) -> Result<Option<Build>> {
+    one(sqlx::query_as(concat!(
+        build_columns!("build"),
+        " where b.stage_id = $1 and b.purpose = 'deploy' and b.event <> 'manual'
+         order by b.number desc limit 1"
     ))
     .bind(stage)
     .fetch_optional(conn)

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use model::deployment::{DeploymentKind, DeploymentState};
 use model::job::Outcome;
+use model::outside::Left;
 use model::{
     ArtifactId, BuildId, CommitSha, DeploymentId, InstanceId, JobId, Region, ServiceName, StageId,
     StageName,
@@ -183,7 +184,9 @@ pub(crate) async fn abandon(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let state = match outcome {
-        Outcome::Canceled { .. } | Outcome::Skipped { .. } => DeploymentState::Canceled,
+        Outcome::Canceled { .. } | Outcome::Skipped { .. } | Outcome::Unneeded { .. } => {
+            DeploymentState::Canceled
+        }
         Outcome::Succeeded | Outcome::Failed(_) => DeploymentState::Failed,
     };
     sqlx::query(
@@ -191,13 +194,14 @@ pub(crate) async fn abandon(
              update deployment set state = $2, reason = $3, finished_at = $4
              where job_id = $1 and state = 'running'
              returning instance_id)
-         update instance set state = 'failed', reason = $3, updated_at = $4
+         update instance set state = 'failed', reason = $3, stacks_left = $5, updated_at = $4
          from ended where instance.id = ended.instance_id",
     )
     .bind(job)
     .bind(state.as_str())
     .bind(outcome.reason().unwrap_or("ended without its worker's word"))
     .bind(now)
+    .bind(Json(Left::Unknown))
     .execute(conn)
     .await?;
     Ok(())

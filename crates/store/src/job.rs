@@ -14,12 +14,13 @@ mod claim;
 mod report;
 mod row;
 mod transition;
+mod work;
 
 use chrono::{DateTime, Utc};
 use model::job::{FailureKind, JobKind, JobState};
-use model::pipeline::Service;
+use model::plan::Condition;
 use model::worker_api::JobResult;
-use model::{BuildId, InstanceId, JobId, ServiceName};
+use model::{BuildId, InstanceId, JobId, Region, ServiceName};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
@@ -27,6 +28,7 @@ pub use claim::claim;
 pub use report::{Heartbeat, finish, heartbeat, held};
 use row::{Row, job_columns};
 pub use transition::{expire, release, request_cancel, transition};
+pub use work::Work;
 
 use crate::error::{Error, Result};
 
@@ -35,8 +37,10 @@ pub struct Job {
     pub id: JobId,
     pub build_id: BuildId,
     pub kind: JobKind,
-    /// `None` for a plan.
+    /// `None` for a plan and for the stage's own command.
     pub service: Option<ServiceName>,
+    /// Where it deploys to or removes from; `None` for a job that does neither.
+    pub region: Option<Region>,
     /// What a deploy or removal changes.
     pub instance_id: Option<InstanceId>,
     pub state: JobState,
@@ -44,13 +48,32 @@ pub struct Job {
     pub attempt: i32,
     pub failure_kind: Option<FailureKind>,
     pub cancel_requested_at: Option<DateTime<Utc>>,
-    pub spec: Option<Service>,
+    /// `None` for a plan.
+    pub work: Option<Work>,
     pub result: Option<JobResult>,
     pub needs: Vec<JobId>,
+    /// What must come of the needs for it to have something to do.
+    pub condition: Condition<JobId>,
     pub queued_at: Option<DateTime<Utc>>,
     /// When it was first claimed.
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+impl Job {
+    /// The outputs that it changed; none of a job that is no deploy, or whose deploy failed.
+    pub fn changed_outputs(&self) -> &[String] {
+        match &self.result {
+            Some(JobResult::Deployed { changed_outputs, .. }) => changed_outputs,
+            Some(
+                JobResult::Planned { .. }
+                | JobResult::Packaged { .. }
+                | JobResult::Removed
+                | JobResult::Checked { .. },
+            )
+            | None => &[],
+        }
+    }
 }
 
 /// How a job is born.
@@ -66,9 +89,11 @@ pub struct NewJob {
     pub build_id: BuildId,
     pub kind: JobKind,
     pub service: Option<ServiceName>,
+    pub region: Option<Region>,
     pub instance_id: Option<InstanceId>,
-    pub spec: Option<Service>,
+    pub work: Option<Work>,
     pub needs: Vec<JobId>,
+    pub condition: Condition<JobId>,
     pub state: NewJobState,
 }
 
@@ -81,16 +106,18 @@ pub async fn insert(conn: &mut PgConnection, new: &[NewJob], now: DateTime<Utc>)
     let needs = || new.iter().flat_map(|job| job.needs.iter().map(|need| (job.id, *need)));
     sqlx::query(
         "with new as (
-             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[],
-                 $6::jsonb[], $7::boolean[])
-                 as row (id, build_id, kind, service, instance_id, spec, queued)),
+             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[],
+                 $6::uuid[], $7::jsonb[], $8::jsonb[], $9::boolean[])
+                 as row (id, build_id, kind, service, region, instance_id, spec, condition, queued)),
          need as (
              select owner, array_agg(need) as needs
-             from unnest($8::uuid[], $9::uuid[]) as row (owner, need) group by owner),
+             from unnest($10::uuid[], $11::uuid[]) as row (owner, need) group by owner),
          made as (
-             insert into job (id, build_id, kind, service, instance_id, spec, needs, state, queued_at)
-             select id, build_id, kind, service, instance_id, spec, coalesce(needs, '{}'),
-                 case when queued then 'queued' else 'blocked' end, case when queued then $10 end
+             insert into job (id, build_id, kind, service, region, instance_id, spec, needs,
+                 condition, state, queued_at)
+             select id, build_id, kind, service, region, instance_id, spec, coalesce(needs, '{}'),
+                 condition, case when queued then 'queued' else 'blocked' end,
+                 case when queued then $12 end
              from new left join need on owner = id
              returning build_id)
          insert into build_mark (build_id) select distinct build_id from made",
@@ -99,8 +126,10 @@ pub async fn insert(conn: &mut PgConnection, new: &[NewJob], now: DateTime<Utc>)
     .bind(new.iter().map(|job| job.build_id).collect::<Vec<_>>())
     .bind(new.iter().map(|job| job.kind.as_str()).collect::<Vec<_>>())
     .bind(new.iter().map(|job| job.service.as_ref().map(ServiceName::as_str)).collect::<Vec<_>>())
+    .bind(new.iter().map(|job| job.region.as_ref().map(Region::as_str)).collect::<Vec<_>>())
     .bind(new.iter().map(|job| job.instance_id).collect::<Vec<_>>())
-    .bind(new.iter().map(|job| job.spec.as_ref().map(Json)).collect::<Vec<_>>())
+    .bind(new.iter().map(|job| job.work.as_ref().map(Json)).collect::<Vec<_>>())
+    .bind(new.iter().map(|job| row::condition(&job.condition)).collect::<Vec<_>>())
     .bind(new.iter().map(|job| job.state == NewJobState::Queued).collect::<Vec<_>>())
     .bind(needs().map(|(owner, _)| owner).collect::<Vec<_>>())
     .bind(needs().map(|(_, need)| need).collect::<Vec<_>>())

@@ -25,6 +25,7 @@ pub mod log;
 pub mod objects;
 pub mod order;
 pub mod outbox;
+pub mod output;
 pub mod secret;
 pub mod signals;
 pub mod stage;

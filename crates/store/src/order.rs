@@ -2,28 +2,31 @@
 //! engine, a person through the API).
 //!
 //! What always holds: all of it is the caller's transaction. A newer build of a stage supersedes
-//! the older ones of that stage here and nowhere else; a name of a stage is given here, so that no
-//! two branches get the same.
+//! the older ones of that stage whose services it is for too, here and nowhere else; a name of a stage is given here, so that no
+//! two branches get the same. Nothing that a webhook wants touches a personal stage.
 
-use std::collections::BTreeMap;
+mod removal;
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use model::app::PreviewDeploy;
 use model::build::{BuildEvent, Purpose, Source};
-use model::deployment::InstanceState;
 use model::job::JobKind;
-use model::plan::{PlanError, Removable, plan_removal};
-use model::stage::{StageKind, StageState, preview_name, same_stage};
+use model::plan::Condition;
+use model::stage::{StageKind, preview_name, same_stage};
 use model::{BranchName, BuildId, JobId, ServiceName, StageId, StageName};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+pub use removal::{Removal, removal};
+
 use crate::app::App;
 use crate::build::{Build, NewBuild};
-use crate::error::Result;
-use crate::instance::Instance;
+use crate::error::{Error, Result};
 use crate::job::{NewJob, NewJobState};
 use crate::stage::{NewStage, Stage};
-use crate::{app, build, instance, job, stage};
+use crate::{app, build, job, stage};
 
 /// When it happens, and where new ids come from.
 #[derive(Clone, Copy)]
@@ -47,6 +50,10 @@ pub struct Order<'a> {
     pub source: Source,
     /// Every service is built, changed or not.
     pub forced: bool,
+    /// What it is for; `None`: every service.
+    pub services: Option<BTreeSet<ServiceName>>,
+    /// How much of the app it deploys, if the stage is a preview.
+    pub preview_deploy: PreviewDeploy,
     /// The webhook delivery that asks for it; it gets one build of a purpose for each stage,
     /// however often it is processed.
     pub delivery: Option<&'a str>,
@@ -60,16 +67,19 @@ pub async fn build(conn: &mut PgConnection, order: Order<'_>, at: Moment<'_>) ->
         build_id: id,
         kind: JobKind::Plan,
         service: None,
+        region: None,
         instance_id: None,
-        spec: None,
+        work: None,
         needs: Vec::new(),
+        condition: Condition::Always,
         state: NewJobState::Queued,
     };
     job::insert(conn, &[plan], at.now).await?;
     build::get(conn, id).await
 }
 
-/// The row of a stage that the settings name; its first build makes it.
+/// The row of a stage that the settings name; its first build makes it. If somebody has a personal
+/// stage of that name, it stays theirs.
 pub async fn long_lived(
     conn: &mut PgConnection,
     app: &App,
@@ -77,14 +87,24 @@ pub async fn long_lived(
     at: Moment<'_>,
 ) -> Result<Stage> {
     if let Some(stage) = stage::find_open(conn, app.id, name).await? {
+        match stage.kind {
+            StageKind::LongLived | StageKind::Preview => {}
+            StageKind::Personal => {
+                return Err(Error::NotAllowed(format!(
+                    "{} is somebody's personal stage, which no build of the app's rules touches: \
+                     give the stage another name in the app file, or remove the personal one first",
+                    stage.name
+                )));
+            }
+        }
         stage::touch(conn, stage.id, None, at.now).await?;
         return Ok(stage);
     }
     begin(conn, app, name.clone(), StageKind::LongLived, None, None, at).await
 }
 
-/// The preview of a branch: the one it has, or a new one under a name that no other branch and no
-/// long-lived stage has.
+/// The preview of a branch: the one it has, or a new one under a name that no other branch, no
+/// long-lived and no personal stage has.
 pub async fn preview(
     conn: &mut PgConnection,
     app: &App,
@@ -127,51 +147,10 @@ async fn begin(
     stage::get(conn, stage.id).await
 }
 
-/// What became of the wish to remove a stage.
-#[derive(Debug)]
-pub enum Removal {
-    /// A build removes every instance, dependents first. What still runs on the stage is
-    /// superseded; a deploy under way is let finish, and its removal waits for it.
-    Ordered(Box<Build>),
-    /// Nothing was ever built in it; it is closed.
-    NothingThere,
-}
-
-pub async fn removal(
-    conn: &mut PgConnection,
-    app: &App,
-    stage: &Stage,
-    event: BuildEvent,
-    delivery: Option<&str>,
-    at: Moment<'_>,
-) -> Result<Removal> {
-    let Some(latest) = build::latest_on(conn, stage.id).await? else {
-        stage::set_state(conn, stage.id, StageState::Closed, at.now).await?;
-        return Ok(Removal::NothingThere);
-    };
-    let instances: Vec<Instance> = instance::list(conn, stage.id)
-        .await?
-        .into_iter()
-        .filter(|instance| instance.state != InstanceState::Removed)
-        .collect();
-    stage::set_state(conn, stage.id, StageState::Removing, at.now).await?;
-    let order = Order {
-        app,
-        event,
-        purpose: Purpose::Remove,
-        stage: Some(stage.id),
-        source: Source { title: format!("Remove {}", stage.name), ..latest.source },
-        forced: false,
-        delivery,
-    };
-    let id = insert(conn, order, at).await?;
-    job::insert(conn, &removal_jobs(id, &instances, at), at.now).await?;
-    Ok(Removal::Ordered(Box::new(build::get(conn, id).await?)))
-}
-
 async fn insert(conn: &mut PgConnection, order: Order<'_>, at: Moment<'_>) -> Result<BuildId> {
     let number = app::next_build_number(conn, order.app.id).await?;
     let id = BuildId(at.id());
+    let services = order.services.clone();
     let new = NewBuild {
         id,
         app_id: order.app.id,
@@ -181,71 +160,14 @@ async fn insert(conn: &mut PgConnection, order: Order<'_>, at: Moment<'_>) -> Re
         stage_id: order.stage,
         source: order.source,
         forced: order.forced,
+        services: order.services,
+        preview_deploy: order.preview_deploy,
         delivery_guid: order.delivery.map(str::to_owned),
         created_at: at.now,
     };
     build::insert(conn, &new).await?;
     if let Some(stage) = order.stage {
-        build::supersede(conn, stage, number, number, at.now).await?;
+        build::supersede(conn, stage, number, number, services.as_ref(), at.now).await?;
     }
     Ok(id)
-}
-
-/// One job an instance; a service that was deployed to two regions has two.
-fn removal_jobs(build: BuildId, instances: &[Instance], at: Moment<'_>) -> Vec<NewJob> {
-    let mut by_service: BTreeMap<&ServiceName, Vec<(JobId, &Instance)>> = BTreeMap::new();
-    for instance in instances {
-        by_service.entry(&instance.service).or_default().push((JobId(at.id()), instance));
-    }
-    let needs_of = dependents(instances);
-    let mut jobs = Vec::new();
-    for (service, at_regions) in &by_service {
-        let needs: Vec<JobId> = needs_of
-            .get(service)
-            .into_iter()
-            .flatten()
-            .filter_map(|dependent| by_service.get(dependent))
-            .flatten()
-            .map(|(id, _)| *id)
-            .collect();
-        jobs.extend(at_regions.iter().map(|(id, instance)| NewJob {
-            id: *id,
-            build_id: build,
-            kind: JobKind::Remove,
-            service: Some(instance.service.clone()),
-            instance_id: Some(instance.id),
-            spec: Some(instance.spec.clone()),
-            state: if needs.is_empty() { NewJobState::Queued } else { NewJobState::Blocked },
-            needs: needs.clone(),
-        }));
-    }
-    jobs
-}
-
-/// The services that must be gone before each. Services whose last deployments, taken together,
-/// depend on each other in a circle are removed side by side: CloudFormation itself refuses what
-/// is still in use, and the removal can be asked for again.
-fn dependents(instances: &[Instance]) -> BTreeMap<ServiceName, Vec<ServiceName>> {
-    let removable: Vec<Removable> = instances
-        .iter()
-        .map(|instance| Removable {
-            service: instance.service.clone(),
-            depends_on: instance.spec.depends_on.clone(),
-        })
-        .collect();
-    match plan_removal(&removable) {
-        Ok(planned) => planned
-            .iter()
-            .map(|job| {
-                let needs = job.needs.iter().map(|&at| planned[at].service.clone()).collect();
-                (job.service.clone(), needs)
-            })
-            .collect(),
-        Err(
-            PlanError::NoServices
-            | PlanError::DuplicateService { .. }
-            | PlanError::UnknownDependency { .. }
-            | PlanError::Cycle { .. },
-        ) => BTreeMap::new(),
-    }
 }

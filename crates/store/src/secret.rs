@@ -1,40 +1,64 @@
-//! Table `secret`: secret parameters of an app's profiles, encrypted.
+//! Table `secret`: secret parameters of an app's profiles and stages, encrypted.
 //!
-//! What always holds: a value opens only with the row it was sealed for; no function of this file
-//! but [`open`] gives a value back, and that in a type which does not print.
+//! What always holds: a value opens only with the row it was sealed for, and so only as a secret of
+//! its own app, place and key; no function of this file but [`open`] and [`all`] gives a value
+//! back, and they in a type which does not print.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use model::{AppId, ParameterKey, ProfileName};
+use model::app::{SecretPlace, SecretTimes, StageParameter, Value};
+use model::{AppId, ParameterKey, ProfileName, StageName};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::vault::{Sealed, Vault};
+use crate::vault::Vault;
 
-fn context(id: Uuid, app: AppId, profile: &ProfileName, key: &ParameterKey) -> Vec<u8> {
-    format!("secret/{id}/{app}/{profile}/{key}").into_bytes()
+/// Secrets by their places and keys.
+pub type Secrets = BTreeMap<(SecretPlace, ParameterKey), SecretString>;
+
+fn context(id: Uuid, app: AppId, place: &SecretPlace, key: &ParameterKey) -> Vec<u8> {
+    format!("secret/{id}/{app}/{place}/{key}").into_bytes()
 }
 
-/// Inserts or replaces the value of `(app, profile, key)`. A replaced row takes the new id, to
-/// which the new ciphertext is bound.
+/// The columns `profile` and `stage`.
+fn columns(place: &SecretPlace) -> (Option<&str>, Option<&str>) {
+    match place {
+        SecretPlace::Profile(name) => (Some(name.as_str()), None),
+        SecretPlace::Stage(name) => (None, Some(name.as_str())),
+    }
+}
+
+fn place(id: Uuid, profile: Option<ProfileName>, stage: Option<StageName>) -> Result<SecretPlace> {
+    match (profile, stage) {
+        (Some(profile), None) => Ok(SecretPlace::Profile(profile)),
+        (None, Some(stage)) => Ok(SecretPlace::Stage(stage)),
+        (Some(_), Some(_)) | (None, None) => {
+            Err(Error::Inconsistent { table: "secret", column: "profile", id: id.to_string() })
+        }
+    }
+}
+
+/// Inserts or replaces the value of a place's key. A replaced row takes the new id, to which the
+/// new ciphertext is bound.
 #[expect(clippy::too_many_arguments, reason = "the columns of one row")]
 pub async fn put(
     conn: &mut PgConnection,
     vault: &Vault,
     id: Uuid,
     app: AppId,
-    profile: &ProfileName,
+    place: &SecretPlace,
     key: &ParameterKey,
     value: &SecretString,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let sealed = vault.seal(value.expose_secret().as_bytes(), &context(id, app, profile, key))?;
+    let sealed = vault.seal(value.expose_secret().as_bytes(), &context(id, app, place, key))?;
+    let (profile, stage) = columns(place);
     sqlx::query(
-        "insert into secret (id, app_id, profile, key, key_id, ciphertext, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7)
+        "insert into secret (id, app_id, profile, stage, key, key_id, ciphertext, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
          on conflict on constraint secret_place_key do update set id = excluded.id,
              key_id = excluded.key_id, ciphertext = excluded.ciphertext,
              updated_at = excluded.updated_at",
@@ -42,6 +66,7 @@ pub async fn put(
     .bind(id)
     .bind(app)
     .bind(profile)
+    .bind(stage)
     .bind(key)
     .bind(sealed.key_id)
     .bind(sealed.ciphertext)
@@ -55,59 +80,105 @@ pub async fn put(
 pub async fn retain(
     conn: &mut PgConnection,
     app: AppId,
-    keep: &[(ProfileName, ParameterKey)],
+    keep: &[(SecretPlace, ParameterKey)],
 ) -> Result<()> {
-    let (profiles, keys): (Vec<&str>, Vec<&str>) =
-        keep.iter().map(|(profile, key)| (profile.as_str(), key.as_str())).unzip();
+    let (profiles, stages): (Vec<Option<&str>>, Vec<Option<&str>>) =
+        keep.iter().map(|(place, _)| columns(place)).unzip();
+    let keys: Vec<&str> = keep.iter().map(|(_, key)| key.as_str()).collect();
     sqlx::query(
-        "delete from secret where app_id = $1
-         and (profile, key) not in (select * from unnest($2::text[], $3::text[]))",
+        "delete from secret s where app_id = $1 and not exists (
+             select 1 from unnest($2::text[], $3::text[], $4::text[]) as keep(profile, stage, key)
+             where keep.profile is not distinct from s.profile
+                 and keep.stage is not distinct from s.stage and keep.key = s.key)",
     )
     .bind(app)
     .bind(profiles)
+    .bind(stages)
     .bind(keys)
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// The secrets of a profile, decrypted.
+/// The secret ones of a stage's parameters, decrypted: each from the place that counts in the
+/// stage. One without a stored value is an error, for a job must not run without it unseen.
 pub async fn open(
     conn: &mut PgConnection,
     vault: &Vault,
     app: AppId,
-    profile: &ProfileName,
+    parameters: &BTreeMap<&ParameterKey, StageParameter<'_>>,
 ) -> Result<BTreeMap<ParameterKey, SecretString>> {
-    let rows: Vec<(Uuid, ParameterKey, String, Vec<u8>)> = sqlx::query_as(
-        "select id, key, key_id, ciphertext from secret where app_id = $1 and profile = $2",
-    )
-    .bind(app)
-    .bind(profile)
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter()
-        .map(|(id, key, key_id, ciphertext)| {
-            let plain =
-                vault.open(&Sealed { key_id, ciphertext }, &context(id, app, profile, &key))?;
-            let value = String::from_utf8(plain).map_err(|_| Error::Inconsistent {
-                table: "secret",
-                column: "ciphertext",
-                id: id.to_string(),
-            })?;
-            Ok((key, SecretString::from(value)))
-        })
-        .collect()
+    let rows = rows(conn, app).await?;
+    let mut found = BTreeMap::new();
+    for (key, StageParameter { place, value }) in parameters {
+        match value {
+            Value::Plain(_) | Value::Remote(_) => continue,
+            Value::Secret(_) => {}
+        }
+        let row = rows.get(&(place.clone(), (*key).clone())).ok_or_else(|| {
+            Error::not_found(format!("the stored value of the secret {place}.parameters.{key}"))
+        })?;
+        found.insert((*key).clone(), decrypt(vault, app, place, key, row)?);
+    }
+    Ok(found)
 }
 
-/// Which secrets the app has, without their values.
-pub async fn keys(
+/// Every secret of an app, decrypted: for applying its file.
+pub async fn all(conn: &mut PgConnection, vault: &Vault, app: AppId) -> Result<Secrets> {
+    let decrypted = |((place, key), row): ((SecretPlace, ParameterKey), Row)| {
+        let value = decrypt(vault, app, &place, &key, &row)?;
+        Ok(((place, key), value))
+    };
+    rows(conn, app).await?.into_iter().map(decrypted).collect()
+}
+
+/// Which secrets the app has, and when each last got another value.
+pub async fn times(conn: &mut PgConnection, app: AppId) -> Result<SecretTimes> {
+    Ok(rows(conn, app).await?.into_iter().map(|(place, row)| (place, row.updated_at)).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    profile: Option<ProfileName>,
+    stage: Option<StageName>,
+    key: ParameterKey,
+    key_id: String,
+    ciphertext: Vec<u8>,
+    updated_at: DateTime<Utc>,
+}
+
+async fn rows(
     conn: &mut PgConnection,
     app: AppId,
-) -> Result<BTreeSet<(ProfileName, ParameterKey)>> {
-    let rows: Vec<(ProfileName, ParameterKey)> =
-        sqlx::query_as("select profile, key from secret where app_id = $1")
-            .bind(app)
-            .fetch_all(conn)
-            .await?;
-    Ok(rows.into_iter().collect())
+) -> Result<BTreeMap<(SecretPlace, ParameterKey), Row>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select id, profile, stage, key, key_id, ciphertext, updated_at from secret
+         where app_id = $1",
+    )
+    .bind(app)
+    .fetch_all(conn)
+    .await?;
+    let placed = |row: Row| {
+        let place = place(row.id, row.profile.clone(), row.stage.clone())?;
+        Ok(((place, row.key.clone()), row))
+    };
+    rows.into_iter().map(placed).collect()
+}
+
+fn decrypt(
+    vault: &Vault,
+    app: AppId,
+    place: &SecretPlace,
+    key: &ParameterKey,
+    row: &Row,
+) -> Result<SecretString> {
+    let context = context(row.id, app, place, key);
+    let plain = vault.open_bytes(&row.key_id, &row.ciphertext, &context)?;
+    let value = String::from_utf8(plain).map_err(|_| Error::Inconsistent {
+        table: "secret",
+        column: "ciphertext",
+        id: row.id.to_string(),
+    })?;
+    Ok(SecretString::from(value))
 }

@@ -3,6 +3,8 @@
 //! What always holds: among the open stages of an app a name stands once, without regard to case,
 //! and a branch has one preview. A closed stage stays as history and frees both.
 
+mod standing;
+
 use chrono::{DateTime, Utc};
 use model::stage::{StageKind, StageState};
 use model::{AppId, AppName, BranchName, ProfileName, StageId, StageName};

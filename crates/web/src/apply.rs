@@ -5,13 +5,15 @@
 //! a dry run is the same work rolled back. Applying a file twice changes nothing the second time.
 //! A secret's value is never part of an answer.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
-use model::app::{AppFile, Change, SecretInput, diff};
-use model::{AppId, ParameterKey, ProfileName};
+use model::app::{AppFile, Change, SecretInput, SecretTimes, Settings, diff, digest_of};
+use model::stage::{StageKind, same_stage};
+use model::{AppId, StageName};
 use secrecy::{ExposeSecret, SecretString};
 use store::PgConnection;
+use store::app::App;
+use store::secret::Secrets;
+use store::stage::Stage;
 use store::vault::Vault;
 use uuid::Uuid;
 
@@ -22,6 +24,9 @@ pub struct Applied {
     pub created: bool,
     /// Empty: everything is in force already.
     pub changes: Vec<Change>,
+    /// The stages in which something runs with parameters that this changed: they are in force
+    /// there with the next deployment.
+    pub parameters_changed: Vec<StageName>,
 }
 
 /// Why a file cannot be put into force.
@@ -34,8 +39,6 @@ pub enum ApplyError {
     Store(#[from] store::Error),
 }
 
-type Secrets = BTreeMap<(ProfileName, ParameterKey), SecretString>;
-
 /// Applies `file`. `lookup` reads the environment of the process that applies it.
 pub async fn apply(
     conn: &mut PgConnection,
@@ -47,28 +50,100 @@ pub async fn apply(
 ) -> Result<Applied, ApplyError> {
     let settings = &file.settings;
     let before = store::app::find(conn, &settings.app).await?;
+    let stages = match &before {
+        Some(app) => store::stage::open(conn, app.id).await?,
+        None => Vec::new(),
+    };
+    let mistakes = taken_names(before.as_ref(), settings, &stages);
+    if !mistakes.is_empty() {
+        return Err(ApplyError::Mistakes(mistakes));
+    }
     let mut changes = diff(before.as_ref().map(|app| &app.settings), settings);
     let id = match &before {
         Some(app) if changes.is_empty() => app.id,
         Some(_) | None => put(conn, ids(), file, now).await?,
     };
-    let stored = stored(conn, vault, id, file).await?;
+    let times = store::secret::times(conn, id).await?;
+    let stored = store::secret::all(conn, vault, id).await?;
     let wanted = wanted(file, &stored, lookup).map_err(ApplyError::Mistakes)?;
-    for ((profile, key), value) in &wanted {
-        let known = stored.get(&(profile.clone(), key.clone()));
+    for (at, value) in &wanted {
+        let known = stored.get(at);
         if known.is_some_and(|known| known.expose_secret() == value.expose_secret()) {
             continue;
         }
-        store::secret::put(conn, vault, ids(), id, profile, key, value, now).await?;
+        let (place, key) = at;
+        store::secret::put(conn, vault, ids(), id, place, key, value, now).await?;
         changes.push(Change {
-            path: format!("profiles.{profile}.parameters.{key} (value)"),
+            path: format!("{place}.parameters.{key} (value)"),
             from: known.map(|_| "a secret".to_owned()),
             to: Some("a new secret".to_owned()),
         });
     }
     let keep: Vec<_> = wanted.into_keys().collect();
     store::secret::retain(conn, id, &keep).await?;
-    Ok(Applied { app: id, created: before.is_none(), changes })
+    let parameters_changed = match &before {
+        Some(app) => {
+            let now = store::secret::times(conn, id).await?;
+            changed_stages(conn, &stages, (&app.settings, &times), (settings, &now)).await?
+        }
+        None => Vec::new(),
+    };
+    Ok(Applied { app: id, created: before.is_none(), changes, parameters_changed })
+}
+
+/// The stages that the file names anew and whose names previews or people have: what they hold
+/// would be taken over.
+fn taken_names(
+    before: Option<&App>,
+    settings: &Settings,
+    stages: &[Stage],
+) -> Vec<(String, String)> {
+    let known = |name: &StageName| before.is_some_and(|app| app.settings.stage(name).is_some());
+    let mut mistakes = Vec::new();
+    for name in settings.long_lived().filter(|name| !known(name)) {
+        let Some(stage) = stages.iter().find(|stage| same_stage(&stage.name, name)) else {
+            continue;
+        };
+        let whose = match (stage.kind, &stage.branch) {
+            (StageKind::LongLived, _) => continue,
+            (StageKind::Preview, Some(branch)) => format!("the preview of branch {branch}"),
+            (StageKind::Preview, None) => "a preview".to_owned(),
+            (StageKind::Personal, _) => "a personal stage".to_owned(),
+        };
+        mistakes.push((
+            format!("stages.{name}"),
+            format!(
+                "{whose} has the name {} and still stands: remove it first, or choose another name",
+                stage.name
+            ),
+        ));
+    }
+    mistakes
+}
+
+/// The stages whose parameters differ between two states of the app, and in which something runs
+/// that was deployed with others than those of `after`.
+async fn changed_stages(
+    conn: &mut PgConnection,
+    stages: &[Stage],
+    before: (&Settings, &SecretTimes),
+    after: (&Settings, &SecretTimes),
+) -> Result<Vec<StageName>, ApplyError> {
+    let mut found = Vec::new();
+    for stage in stages {
+        let digest = |(settings, times): (&Settings, &SecretTimes)| {
+            digest_of(&stage.parameters_in(settings), times)
+        };
+        let now = digest(after);
+        if digest(before) == now {
+            continue;
+        }
+        let instances = store::instance::list(conn, stage.id).await?;
+        if instances.iter().any(|instance| instance.parameters_changed(&now)) {
+            found.push(stage.name.clone());
+        }
+    }
+    Ok(found)
 }
 
 async fn put(
@@ -87,20 +162,6 @@ async fn put(
         )]));
     }
     Ok(store::app::put(conn, AppId(new_id), settings, now).await?)
-}
-
-async fn stored(
-    conn: &mut PgConnection,
-    vault: &Vault,
-    app: AppId,
-    file: &AppFile,
-) -> Result<Secrets, ApplyError> {
-    let mut found = Secrets::new();
-    for profile in file.settings.profiles.keys() {
-        let secrets = store::secret::open(conn, vault, app, profile).await?;
-        found.extend(secrets.into_iter().map(|(key, value)| ((profile.clone(), key), value)));
-    }
-    Ok(found)
 }
 
 /// The value that each secret parameter is to have.
@@ -125,7 +186,7 @@ fn wanted(
                 found.insert(place.clone(), value);
             }
             Err(message) => {
-                mistakes.push((format!("profiles.{}.parameters.{}", place.0, place.1), message));
+                mistakes.push((format!("{}.parameters.{}", place.0, place.1), message));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The few files of `static/`, inside the binary.
+//! The few files of `static/`, and the schema of `greenroom.yml` for editors, inside the binary.
 //!
 //! What always holds: nothing of another server is loaded; a browser asks again after five
 //! minutes, so that a new binary's files are seen soon.
@@ -15,6 +15,8 @@ use crate::state::State;
 const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
+const SCHEMA: &str = "application/schema+json";
+const CACHED: &str = "public, max-age=300";
 
 const FILES: [(&str, &str, &str); 6] = [
     ("greenroom.css", CSS, include_str!("../../../static/greenroom.css")),
@@ -26,7 +28,13 @@ const FILES: [(&str, &str, &str); 6] = [
 ];
 
 pub(crate) fn routes() -> Router<State> {
-    Router::new().route("/static/{file}", get(file))
+    Router::new().route("/static/{file}", get(file)).route("/schema/greenroom.json", get(schema))
+}
+
+/// The one that fits this server: editors are told its address in the file itself.
+async fn schema() -> impl IntoResponse {
+    let text = include_str!("../../../docs/greenroom.schema.json");
+    ([(CONTENT_TYPE, SCHEMA), (CACHE_CONTROL, CACHED)], text)
 }
 
 async fn file(Path(wanted): Path<String>) -> Result<impl IntoResponse> {
@@ -34,5 +42,5 @@ async fn file(Path(wanted): Path<String>) -> Result<impl IntoResponse> {
         .iter()
         .find(|(name, _, _)| *name == wanted)
         .ok_or_else(|| Error::NotFound(format!("there is no file {wanted:?}")))?;
-    Ok(([(CONTENT_TYPE, *kind), (CACHE_CONTROL, "public, max-age=300")], *text))
+    Ok(([(CONTENT_TYPE, *kind), (CACHE_CONTROL, CACHED)], *text))
 }

@@ -1,9 +1,12 @@
 //! Builds and removals asked for by people. The rows are written by [`store::order`], as for a
 //! webhook's; here stands what a person may not ask for.
 
+use std::collections::BTreeSet;
+
+use model::app::PreviewDeploy;
 use model::build::{BuildEvent, Purpose, Source};
 use model::stage::{StageKind, StageState};
-use model::{StageId, StageName};
+use model::{ServiceName, StageId, StageName};
 use store::PgConnection;
 use store::app::App;
 use store::build::Build;
@@ -19,6 +22,10 @@ pub(crate) struct Order {
     pub(crate) stage: Option<StageId>,
     pub(crate) source: Source,
     pub(crate) forced: bool,
+    /// `None`: every service.
+    pub(crate) services: Option<BTreeSet<ServiceName>>,
+    /// How much of the app is deployed, if the stage is a preview.
+    pub(crate) preview_deploy: PreviewDeploy,
 }
 
 fn moment(state: &State) -> Moment<'_> {
@@ -39,6 +46,8 @@ pub(crate) async fn build(
         stage: wanted.stage,
         source: wanted.source,
         forced: wanted.forced,
+        services: wanted.services,
+        preview_deploy: wanted.preview_deploy,
         delivery: None,
     };
     Ok(order::build(conn, order, moment(state)).await?)

@@ -6,21 +6,57 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::job::Failure;
-use model::pipeline::Commands;
+use model::pipeline::{Commands, Framework, Step};
 use serde::Deserialize;
 
-use crate::detect::{configuration, within};
+use crate::detect::{configuration, label, within};
 
 /// npm writes this test script into every new package.
 const NPM_PLACEHOLDER: &str = "no test specified";
 
-/// Lock files and what installs from them, the first found counts.
-const LOCK_FILES: [(&str, &str); 4] = [
-    ("package-lock.json", "npm ci"),
-    ("npm-shrinkwrap.json", "npm ci"),
-    ("yarn.lock", "yarn install --frozen-lockfile"),
-    ("pnpm-lock.yaml", "pnpm install --frozen-lockfile"),
+/// Lock files and who wrote them, the first found counts.
+const LOCK_FILES: [(&str, Manager); 4] = [
+    ("package-lock.json", Manager::Npm),
+    ("npm-shrinkwrap.json", Manager::Npm),
+    ("yarn.lock", Manager::Yarn),
+    ("pnpm-lock.yaml", Manager::Pnpm),
 ];
+
+/// Beside a `yarn.lock`: it is of Yarn 2 or newer, which reads no other settings.
+const BERRY: &str = ".yarnrc.yml";
+
+/// Who installs packages and runs scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manager {
+    Npm,
+    /// Version 1.
+    Yarn,
+    /// Version 2 and newer.
+    YarnBerry,
+    Pnpm,
+}
+
+impl Manager {
+    /// Installs what the lock file pins, and fails where it does not fit `package.json`.
+    fn install(self) -> &'static str {
+        match self {
+            Self::Npm => "npm ci",
+            Self::Yarn => "yarn install --frozen-lockfile",
+            Self::YarnBerry => "yarn install --immutable",
+            Self::Pnpm => "pnpm install --frozen-lockfile",
+        }
+    }
+
+    fn script(self, name: &str) -> String {
+        match (self, name) {
+            (Self::Npm, "test") => "npm test".to_owned(),
+            (Self::Npm, _) => format!("npm run {name}"),
+            // without node_modules, only yarn finds the programs that a script names
+            (Self::Yarn | Self::YarnBerry, _) => format!("yarn run {name}"),
+            (Self::Pnpm, _) => format!("pnpm run {name}"),
+        }
+    }
+}
 
 /// The parts of a `package.json` that count here. Values of odd types are ignored, as npm does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,6 +98,7 @@ pub(crate) struct Install {
     pub(crate) directory: String,
     /// The lock file, relative to the root.
     pub(crate) lock: Option<String>,
+    pub(crate) manager: Manager,
     pub(crate) command: String,
 }
 
@@ -72,13 +109,16 @@ pub(crate) fn install(path: &str, files: &BTreeSet<String>) -> Option<Install> {
         if !files.contains(&within(directory, "package.json")) {
             continue;
         }
-        for (lock, command) in LOCK_FILES {
+        for (lock, manager) in LOCK_FILES {
             let lock = within(directory, lock);
             if files.contains(&lock) {
+                let berry = manager == Manager::Yarn && files.contains(&within(directory, BERRY));
+                let manager = if berry { Manager::YarnBerry } else { manager };
                 return Some(Install {
                     directory: directory.to_owned(),
                     lock: Some(lock),
-                    command: command.to_owned(),
+                    manager,
+                    command: manager.install().to_owned(),
                 });
             }
         }
@@ -86,8 +126,18 @@ pub(crate) fn install(path: &str, files: &BTreeSet<String>) -> Option<Install> {
     files.contains(&within(path, "package.json")).then(|| Install {
         directory: path.to_owned(),
         lock: None,
+        manager: Manager::Npm,
         command: "npm install".to_owned(),
     })
+}
+
+/// Whether the framework itself is a package that an install brings; the others need one only
+/// for scripts of the service's own.
+fn is_installed(framework: Framework) -> bool {
+    match framework {
+        Framework::Serverless | Framework::Cdk => true,
+        Framework::Cloudformation | Framework::Sam | Framework::Custom => false,
+    }
 }
 
 /// A directory and those above it, up to the root: `a/b`, `a`, `.`.
@@ -111,15 +161,18 @@ pub(crate) fn climb(path: &str, above: &str) -> String {
     if steps == 0 { ".".to_owned() } else { vec![".."; steps].join("/") }
 }
 
-/// Fills in the commands that `written` leaves open, and says why each is what it is.
+/// Fills in the commands that `written` leaves open, and says why each is what it is. `package` is
+/// the `package.json` in `path`.
 pub(crate) fn fill_in(
     path: &str,
+    framework: Framework,
     written: &Commands,
     package: Option<&PackageJson>,
     install: Option<&Install>,
 ) -> (Commands, Vec<String>) {
     let mut commands = written.clone();
     let mut notes = Vec::new();
+    let install = install.filter(|_| package.is_some() || is_installed(framework));
     if written.install.is_some() {
         notes.push("install: as greenroom.yml says".to_owned());
     } else if let Some(install) = install {
@@ -134,17 +187,25 @@ pub(crate) fn fill_in(
                 "install: {command}; there is no lock file, so every build may get other versions: commit one"
             ),
         });
-        commands.install = Some(command);
-    } else {
+        commands.install = Some(Step::new(command));
+    } else if is_installed(framework) {
         notes.push("install: nothing, there is no package.json".to_owned());
+    } else {
+        notes.push(format!(
+            "install: nothing, {} needs none and there is no {}",
+            label(framework),
+            within(path, "package.json")
+        ));
     }
     let file = within(path, "package.json");
+    let manager = install.map_or(Manager::Npm, |install| install.manager);
     let script = |name: &str| package.and_then(|package| package.scripts.get(name));
     if written.lint.is_some() {
         notes.push("lint: as greenroom.yml says".to_owned());
     } else if script("lint").is_some() {
-        notes.push(format!("lint: npm run lint, a script of {file}"));
-        commands.lint = Some("npm run lint".to_owned());
+        let command = manager.script("lint");
+        notes.push(format!("lint: {command}, a script of {file}"));
+        commands.lint = Some(Step::new(command));
     } else {
         notes.push("lint: left out, there is no lint script".to_owned());
     }
@@ -158,8 +219,9 @@ pub(crate) fn fill_in(
                 ));
             }
             Some(_) => {
-                notes.push(format!("test: npm test, a script of {file}"));
-                commands.test = Some("npm test".to_owned());
+                let command = manager.script("test");
+                notes.push(format!("test: {command}, a script of {file}"));
+                commands.test = Some(Step::new(command));
             }
             None => notes.push("test: left out, there is no test script".to_owned()),
         }
@@ -168,83 +230,4 @@ pub(crate) fn fill_in(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn files(paths: &[&str]) -> BTreeSet<String> {
-        paths.iter().map(|path| (*path).to_owned()).collect()
-    }
-
-    fn package(text: &str) -> PackageJson {
-        PackageJson::parse("api/package.json", text.as_bytes()).expect("a package.json")
-    }
-
-    fn filled(paths: &[&str], text: &str, written: &Commands) -> (Commands, String) {
-        let install = install("api", &files(paths));
-        let (commands, notes) = fill_in("api", written, Some(&package(text)), install.as_ref());
-        (commands, notes.join("\n"))
-    }
-
-    #[test]
-    fn the_lock_file_decides_what_installs() {
-        for (lock, command) in LOCK_FILES {
-            let lock = format!("api/{lock}");
-            let (commands, notes) =
-                filled(&["api/package.json", &lock], "{}", &Commands::default());
-            assert_eq!(commands.install.as_deref(), Some(command));
-            assert!(notes.contains(&lock), "{notes}");
-        }
-    }
-
-    #[test]
-    fn without_a_lock_file_npm_installs_and_the_note_says_to_commit_one() {
-        let (commands, notes) = filled(&["api/package.json"], "{}", &Commands::default());
-        assert_eq!(commands.install.as_deref(), Some("npm install"));
-        assert!(notes.contains("commit one"), "{notes}");
-    }
-
-    #[test]
-    fn a_workspace_installs_where_its_lock_file_is() {
-        let install =
-            install("apps/api", &files(&["apps/api/package.json", "package.json", "yarn.lock"]));
-        let (commands, _) = fill_in("apps/api", &Commands::default(), None, install.as_ref());
-        assert_eq!(commands.install.as_deref(), Some("cd ../.. && yarn install --frozen-lockfile"));
-    }
-
-    #[test]
-    fn a_service_without_package_json_installs_nothing() {
-        assert_eq!(install("api", &files(&["api/serverless.yml"])), None);
-        let (commands, notes) = fill_in("api", &Commands::default(), None, None);
-        assert_eq!(commands, Commands::default());
-        assert_eq!(notes.len(), 3);
-    }
-
-    #[test]
-    fn scripts_become_steps_and_the_placeholder_does_not() {
-        let placeholder = r#"{"scripts":{"lint":"eslint .","test":"echo \"Error: no test specified\" && exit 1"}}"#;
-        let (commands, notes) = filled(&[], placeholder, &Commands::default());
-        assert_eq!(commands.lint.as_deref(), Some("npm run lint"));
-        assert_eq!(commands.test, None);
-        assert!(notes.contains("placeholder"), "{notes}");
-        let (commands, _) = filled(&[], r#"{"scripts":{"test":"vitest"}}"#, &Commands::default());
-        assert_eq!(commands.test.as_deref(), Some("npm test"));
-    }
-
-    #[test]
-    fn what_greenroom_yml_says_wins() {
-        let written = Commands {
-            install: Some("make deps".to_owned()),
-            test: Some("make test".to_owned()),
-            ..Commands::default()
-        };
-        let (commands, _) =
-            filled(&["api/package.json", "api/yarn.lock"], r#"{"scripts":{"test":"x"}}"#, &written);
-        assert_eq!(commands, written);
-    }
-
-    #[test]
-    fn a_broken_package_json_is_named() {
-        let failure = PackageJson::parse("api/package.json", b"{").expect_err("cut off");
-        assert!(failure.message.starts_with("api/package.json"), "{}", failure.message);
-    }
-}
+mod tests;

@@ -1,9 +1,10 @@
 //! Carries out the wish to end a build: by a person, or by newer work of the same stage.
 //!
 //! What always holds: a job that changes a stack is never torn off once it runs; it ends by
-//! itself, and what comes after it in the build does not start.
+//! itself, and what comes after it in the build does not start. The stage's own command may work
+//! on what is deployed (move data, say): only a person ends it once it runs, never a newer push.
 
-use model::job::{JobEvent, JobState};
+use model::job::{JobEvent, JobKind, JobState};
 use store::PgConnection;
 use store::build::Build;
 use store::job::Job;
@@ -19,10 +20,12 @@ pub(super) fn wanted(build: &Build) -> Option<String> {
 pub(super) async fn carry_out(
     engine: &Engine,
     conn: &mut PgConnection,
+    build: &Build,
     jobs: &[Job],
     reason: &str,
 ) -> anyhow::Result<()> {
     let now = engine.now();
+    let superseded = build.superseded_by.is_some();
     for job in jobs {
         match &job.state {
             JobState::Blocked | JobState::Queued { .. } if begun(job) => {}
@@ -31,6 +34,7 @@ pub(super) async fn carry_out(
                 store::job::transition(conn, job.id, &event, now).await?;
             }
             JobState::Running(_) if job.kind.changes_stack() => {}
+            JobState::Running(_) if job.kind == JobKind::PostDeploy && superseded => {}
             JobState::Running(_) => {
                 if job.cancel_requested_at.is_none() {
                     store::job::request_cancel(conn, job.id, now).await?;

@@ -1,7 +1,6 @@
 //! Ends a build whose jobs have all ended, and the preview that it removed.
 
 use model::build::{BuildOutcome, Purpose};
-use model::deployment::InstanceState;
 use model::job::{JobState, Outcome};
 use model::stage::{StageKind, StageState};
 use store::PgConnection;
@@ -66,10 +65,7 @@ async fn close_stage(
         // a newer push brought the branch, and with it the preview, back
         return Ok(());
     }
-    let left = store::instance::list(conn, stage.id)
-        .await?
-        .iter()
-        .any(|instance| instance.state != InstanceState::Removed);
+    let left = !store::instance::standing(conn, stage.id).await?.is_empty();
     let state = match (left, stage.kind) {
         (true, _) => StageState::RemoveFailed,
         (false, StageKind::Preview | StageKind::Personal) => StageState::Closed,
@@ -83,6 +79,7 @@ async fn close_stage(
 mod tests {
     use super::*;
     use model::job::{Failure, FailureKind, JobKind};
+    use model::plan::Condition;
     use model::{BuildId, JobId};
 
     #[test]
@@ -92,6 +89,7 @@ mod tests {
             build_id: BuildId(uuid::Uuid::nil()),
             kind: JobKind::Test,
             service: Some("restapi".parse().unwrap()),
+            region: None,
             instance_id: None,
             state: JobState::Finished(Outcome::Failed(Failure {
                 kind: FailureKind::Step,
@@ -100,9 +98,10 @@ mod tests {
             attempt: 1,
             failure_kind: Some(FailureKind::Step),
             cancel_requested_at: None,
-            spec: None,
+            work: None,
             result: None,
             needs: Vec::new(),
+            condition: Condition::Always,
             queued_at: None,
             started_at: None,
             finished_at: None,

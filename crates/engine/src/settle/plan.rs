@@ -1,25 +1,25 @@
 //! Draws the plan of a build: findings of the plan job become jobs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::build::{BuildOutcome, Purpose};
-use model::deployment::InstanceState;
+use model::build::{BuildEvent, BuildOutcome};
 use model::job::JobKind;
-use model::plan::{Deployed, Findings, Plan, PlanInput, PlannedJob, PlannedService};
+use model::plan::{Findings, Plan, PlanInput, PlannedJob, PlannedService, goal};
 use model::worker_api::JobResult;
 use model::{InstanceId, JobId, Region, ServiceName, StageId};
 use store::PgConnection;
 use store::app::App;
 use store::build::Build;
-use store::job::{Job, NewJob, NewJobState};
+use store::job::{Job, NewJob, NewJobState, Work};
 
+use super::ground::Ground;
 use crate::Engine;
 
 pub(super) enum Drawn {
     /// The jobs are inserted; this is what is shown of the plan.
     Planned(Vec<PlannedService>),
     /// The findings make no graph: the build is finished, with the planner's sentence.
-    Refused(BuildOutcome),
+    Refused(BuildOutcome, String),
 }
 
 pub(super) async fn draw(
@@ -31,32 +31,34 @@ pub(super) async fn draw(
 ) -> anyhow::Result<Drawn> {
     let now = engine.now();
     let findings = findings(jobs)?;
-    let deployed = match build.stage_id {
-        Some(stage) => deployed(conn, stage).await?,
-        None => BTreeMap::new(),
+    let ground = match build.stage_id {
+        Some(stage) => Some(Ground::load(conn, app, build, stage, findings).await?),
+        None => None,
     };
-    let input =
-        PlanInput { purpose: build.purpose, forced: build.forced, findings, deployed: &deployed };
-    let plan = match model::plan::plan(&input) {
+    let place = ground.as_ref().map(|ground| ground.place(build));
+    let Some(goal) = goal(build.purpose, place) else {
+        anyhow::bail!("a build that has a plan tests, or deploys to its stage");
+    };
+    let plan = match unknown(build, findings) {
+        Some(mistake) => Err(mistake),
+        None => model::plan::plan(&PlanInput { findings, goal }).map_err(|error| error.to_string()),
+    };
+    let mut plan = match plan {
         Ok(plan) => plan,
-        Err(error) => {
+        Err(mistake) => {
             let outcome = BuildOutcome::Failed;
-            store::build::finish(conn, build.id, outcome, Some(&error.to_string()), now).await?;
-            return Ok(Drawn::Refused(outcome));
+            store::build::finish(conn, build.id, outcome, Some(&mistake), now).await?;
+            return Ok(Drawn::Refused(outcome, mistake));
         }
     };
-    let instances = match build.stage_id {
-        Some(stage) if build.purpose == Purpose::Deploy => {
-            let region = match &build.stage {
-                Some(name) => app.settings.profile_of(name).1.region.clone(),
-                None => anyhow::bail!("a build with a stage has the stage's name"),
-            };
-            ensure_instances(engine, conn, stage, &region, &plan).await?
+    let instances = match &ground {
+        Some(ground) => {
+            ground.explain(&mut plan.services);
+            ensure_instances(engine, conn, ground.stage(), &plan).await?
         }
-        Some(_) | None => BTreeMap::new(),
+        None => Instances::new(),
     };
-    let rows = rows(engine, build, &plan, &instances);
-    store::job::insert(conn, &rows, now).await?;
+    store::job::insert(conn, &rows(engine, build, findings, &plan, &instances), now).await?;
     store::build::set_planned(conn, build.id, &plan.services).await?;
     Ok(Drawn::Planned(plan.services))
 }
@@ -65,63 +67,69 @@ fn findings(jobs: &[Job]) -> anyhow::Result<&Findings> {
     jobs.iter()
         .find_map(|job| match &job.result {
             Some(JobResult::Planned { findings }) => Some(findings),
-            Some(JobResult::Packaged { .. } | JobResult::Deployed { .. } | JobResult::Removed)
+            Some(
+                JobResult::Packaged { .. }
+                | JobResult::Deployed { .. }
+                | JobResult::Removed
+                | JobResult::Checked { .. },
+            )
             | None => None,
         })
         .ok_or_else(|| anyhow::anyhow!("a plan job that succeeded has reported its findings"))
 }
 
-async fn deployed(
-    conn: &mut PgConnection,
-    stage: StageId,
-) -> anyhow::Result<BTreeMap<ServiceName, Deployed>> {
-    Ok(store::instance::list(conn, stage)
-        .await?
-        .into_iter()
-        .map(|instance| {
-            let deployed = match (instance.state, instance.commit) {
-                (InstanceState::Deployed, Some(commit)) => Deployed::At { commit },
-                (InstanceState::Deployed | InstanceState::Deploying, _) => {
-                    Deployed::NotWhole { reason: "its last deployment did not end".into() }
-                }
-                (InstanceState::Failed, _) => {
-                    Deployed::NotWhole { reason: "its last deployment failed".into() }
-                }
-                (InstanceState::Removing | InstanceState::Removed, Some(_)) => {
-                    Deployed::NotWhole { reason: "it was removed".into() }
-                }
-                (InstanceState::Removing | InstanceState::Removed, None) => {
-                    Deployed::NotWhole { reason: "it was never deployed here".into() }
-                }
-            };
-            (instance.service, deployed)
-        })
-        .collect())
+/// The mistake in the services that the build is for. A person named them for this commit, so each
+/// must be there. A rule names them for every commit of its branch, also for one that does not have
+/// all of them yet; but one that has none of them is a mistake too.
+fn unknown(build: &Build, findings: &Findings) -> Option<String> {
+    let wanted = build.services.as_ref()?;
+    let known: BTreeSet<&ServiceName> =
+        findings.services.iter().map(|service| &service.name).collect();
+    let missing: Vec<&str> =
+        wanted.iter().filter(|name| !known.contains(name)).map(ServiceName::as_str).collect();
+    let is_mistake = match build.event {
+        BuildEvent::Manual => !missing.is_empty(),
+        BuildEvent::Push
+        | BuildEvent::Tag
+        | BuildEvent::PullRequest
+        | BuildEvent::BranchDeleted
+        | BuildEvent::PullRequestClosed => missing.len() == wanted.len(),
+    };
+    let known: Vec<&str> = known.into_iter().map(ServiceName::as_str).collect();
+    is_mistake.then(|| {
+        format!(
+            "the build is for {}, which is no service of this commit; its services are: {}",
+            missing.join(", "),
+            known.join(", ")
+        )
+    })
 }
+
+type Instances = BTreeMap<(ServiceName, Region), InstanceId>;
 
 async fn ensure_instances(
     engine: &Engine,
     conn: &mut PgConnection,
     stage: StageId,
-    region: &Region,
     plan: &Plan,
-) -> anyhow::Result<BTreeMap<ServiceName, InstanceId>> {
-    let mut instances = BTreeMap::new();
+) -> anyhow::Result<Instances> {
+    let mut instances = Instances::new();
     for job in plan.jobs.iter().filter(|job| job.kind == JobKind::Deploy) {
-        let Some(planned) = plan.services.iter().find(|s| s.service.name == job.service) else {
+        let (Some(service), Some(region)) = (&job.service, &job.region) else { continue };
+        let Some(planned) = plan.services.iter().find(|s| s.service.name == *service) else {
             continue;
         };
         let id = store::instance::ensure(
             conn,
             InstanceId(engine.id()),
             stage,
-            &job.service,
+            service,
             region,
             &planned.service,
             engine.now(),
         )
         .await?;
-        instances.insert(job.service.clone(), id);
+        instances.insert((service.clone(), region.clone()), id);
     }
     Ok(instances)
 }
@@ -129,29 +137,37 @@ async fn ensure_instances(
 fn rows(
     engine: &Engine,
     build: &Build,
+    findings: &Findings,
     plan: &Plan,
-    instances: &BTreeMap<ServiceName, InstanceId>,
+    instances: &Instances,
 ) -> Vec<NewJob> {
     let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId(engine.id())).collect();
     let row = |(id, job): (&JobId, &PlannedJob)| {
-        let spec = plan
-            .services
-            .iter()
-            .find(|planned| planned.service.name == job.service)
-            .map(|planned| planned.service.clone());
+        let service = plan.services.iter().map(|planned| &planned.service);
+        let work = match &job.service {
+            Some(name) => {
+                service.into_iter().find(|service| service.name == *name).cloned().map(Work::from)
+            }
+            None => findings.post_deploy.clone().map(Work::Step),
+        };
+        let place = job.service.clone().zip(job.region.clone());
         let needs: Vec<JobId> = job.needs.iter().map(|&at| ids[at]).collect();
         NewJob {
             id: *id,
             build_id: build.id,
             kind: job.kind,
-            service: Some(job.service.clone()),
+            service: job.service.clone(),
+            region: job.region.clone(),
             instance_id: match job.kind {
-                JobKind::Deploy | JobKind::Remove => instances.get(&job.service).copied(),
-                JobKind::Plan | JobKind::Test | JobKind::Package => None,
+                JobKind::Deploy | JobKind::Remove => {
+                    place.and_then(|place| instances.get(&place).copied())
+                }
+                JobKind::Plan | JobKind::Test | JobKind::Package | JobKind::PostDeploy => None,
             },
-            spec,
+            work,
             state: if needs.is_empty() { NewJobState::Queued } else { NewJobState::Blocked },
             needs,
+            condition: job.condition.map(|&at| ids[at]),
         }
     };
     ids.iter().zip(&plan.jobs).map(row).collect()

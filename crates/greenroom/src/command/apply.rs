@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use model::app::{self, AppFile};
+use model::{AppName, StageName};
 use secrecy::SecretString;
 
 use crate::clock;
@@ -64,6 +65,9 @@ async fn apply(
         for change in applied.changes {
             print(&format!("{name}: {change}"));
         }
+        for stage in applied.parameters_changed {
+            print(&format!("{name}: {}", redeploy(&name, &stage)));
+        }
     }
     if arguments.dry_run {
         tx.rollback().await?;
@@ -72,6 +76,14 @@ async fn apply(
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// A change of parameters needs no commit, and none follows it by itself.
+fn redeploy(app: &AppName, stage: &StageName) -> String {
+    format!(
+        "parameters of {stage} changed: redeploy it with the button on its page \
+         (/apps/{app}/stages/{stage}), or with POST /api/v1/apps/{app}/stages/{stage}/redeploy"
+    )
 }
 
 /// The files, their warnings printed, or `None` when their problems have been.

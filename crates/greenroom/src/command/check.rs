@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use model::app;
-use model::pipeline;
+use model::pipeline::{self, Framework, ServiceEntry, files};
+use model::{ServiceName, app};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -85,31 +85,43 @@ fn kind(path: &Path, text: &str) -> FileKind {
     if pipeline && !says_app { FileKind::Pipeline } else { FileKind::App }
 }
 
-/// A service's directory must be there, beside the file, with something to deploy in it.
+/// A service's directory must be there, beside the file, with something to deploy in it. Which
+/// framework its files speak of is the plan's to find out.
 fn missing_services(path: &Path, file: &pipeline::PipelineFile) -> Vec<String> {
     let root =
         path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    file.services
-        .iter()
-        .filter_map(|(service, entry)| {
-            let directory = root.join(&entry.path);
-            let key = format!("services.{service}.path");
-            if !directory.is_dir() {
-                Some(format!(
-                    "{}: {key}: there is no directory {} in the repository",
-                    path.display(),
-                    entry.path
-                ))
-            } else if !["serverless.yml", "serverless.yaml"]
-                .iter()
-                .any(|name| directory.join(name).is_file())
-            {
-                Some(format!("{}: {key}: {} holds no serverless.yml", path.display(), entry.path))
-            } else {
-                None
-            }
-        })
-        .collect()
+    let missing = |(service, entry): (&ServiceName, &ServiceEntry)| {
+        let (key, problem) = missing(root, entry)?;
+        Some(format!("{}: services.{service}.{key}: {problem}", path.display()))
+    };
+    file.services.iter().filter_map(missing).collect()
+}
+
+/// The key of what is missing, and what that is.
+fn missing(root: &Path, entry: &ServiceEntry) -> Option<(&'static str, String)> {
+    let directory = root.join(&entry.path);
+    if !directory.is_dir() {
+        return Some(("path", format!("there is no directory {} in the repository", entry.path)));
+    }
+    if let Some(template) = &entry.template {
+        let there = directory.join(template).is_file();
+        return (!there)
+            .then(|| ("template", format!("there is no file {template} in {}", entry.path)));
+    }
+    let wanted: Vec<&str> = match entry.framework {
+        Some(Framework::Custom) => return None,
+        None if entry.commands.deploy.is_some() && entry.commands.remove.is_some() => return None,
+        None => files::all().collect(),
+        Some(Framework::Serverless) => {
+            files::SERVERLESS_DATA.into_iter().chain(files::SERVERLESS_PROGRAMS).collect()
+        }
+        Some(Framework::Cdk) => vec![files::CDK],
+        Some(Framework::Sam | Framework::Cloudformation) => {
+            files::TEMPLATES.into_iter().chain(files::MORE_TEMPLATES).collect()
+        }
+    };
+    let there = wanted.iter().any(|name| directory.join(name).is_file());
+    (!there).then(|| ("path", format!("{} holds none of {}", entry.path, wanted.join(", "))))
 }
 
 #[expect(clippy::print_stdout, reason = "the findings are the command's answer")]
@@ -151,14 +163,9 @@ stages:
         assert!(found.problems.is_empty(), "{:?}", found.problems);
         assert_eq!(
             found.warnings,
-            [
-                format!(
-                    "{path}:8: profiles.development.safeguards: warning: kept, but this version does not enforce safeguards yet"
-                ),
-                format!(
-                    "{path}:11: stages.prod.approvers: warning: kept, but this version does not ask for approvals yet: anyone who may push to the branch deploys"
-                ),
-            ]
+            [format!(
+                "{path}:11: stages.prod.approvers: warning: kept, but this version does not ask for approvals yet: anyone who may push to the branch deploys"
+            )]
         );
         assert_eq!(code, ExitCode::SUCCESS);
     }
@@ -173,9 +180,66 @@ stages:
     }
 
     #[test]
+    fn every_mistake_of_an_app_file_is_printed_with_its_place() {
+        let text = GUARDED
+            .replace("app: workshop", "app: workshop\nconcurrency: 0")
+            .replace("approvers: [release-team]", "parameters: { key: { ssm: a/b } }");
+        let text =
+            format!("{text}rules:\n  - {{ branch: 'release/[', stage: prod, services: [] }}\n");
+        let (found, code, path) = checked("workshop.yml", &text);
+        let expected = [
+            (2, "concurrency: this must be a whole number from 1 to 1000"),
+            (12, "stages.prod.parameters.key.ssm: this is no name of a parameter of SSM"),
+            (14, "rules[0].branch: this is no pattern"),
+            (14, "rules[0].services: list at least one service"),
+        ];
+        assert_eq!(found.problems.len(), expected.len(), "{:?}", found.problems);
+        for (problem, (line, start)) in found.problems.iter().zip(expected) {
+            assert!(problem.starts_with(&format!("{path}:{line}: {start}")), "{problem}");
+        }
+        assert_eq!(code, ExitCode::FAILURE);
+    }
+
+    #[test]
     fn a_pipeline_file_is_known_by_its_name() {
         let (found, code, _) = checked("greenroom.yml", PIPELINE);
         assert!(found.problems.is_empty(), "{:?}", found.problems);
         assert_eq!(code, ExitCode::SUCCESS);
+    }
+
+    /// The problems of a pipeline file with one service, whose directory holds these files.
+    fn service(entry: &str, files: &[&str]) -> Vec<String> {
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(directory.path().join("api")).expect("a directory");
+        for file in files {
+            std::fs::write(directory.path().join("api").join(file), "").expect("a file");
+        }
+        let path = directory.path().join("greenroom.yml");
+        std::fs::write(&path, format!("services:\n  api: {entry}\n")).expect("a file");
+        let prefix = format!("{}: ", path.display());
+        let found = check(&path).problems;
+        found.iter().map(|problem| problem.replacen(&prefix, "", 1)).collect()
+    }
+
+    #[test]
+    fn a_service_needs_its_directory_and_something_to_deploy_in_it() {
+        let nowhere = "services.api.path: there is no directory apy in the repository";
+        assert_eq!(service("{ path: apy }", &[]), [nowhere]);
+        let empty = service("{ path: api }", &["README.md"]);
+        assert!(empty[0].starts_with("services.api.path: api holds none of serverless.yml, "));
+        for file in ["serverless.yml", "cdk.json", "template.yaml"] {
+            assert!(service("{ path: api }", &[file]).is_empty(), "{file}");
+        }
+        let not_sam = service("{ path: api, framework: sam }", &["serverless.yml"]);
+        let none = "services.api.path: api holds none of template.yaml, template.yml, ";
+        assert!(not_sam[0].starts_with(none), "{not_sam:?}");
+        let custom = "{ path: api, framework: custom, deploy: make deploy, remove: make gone }";
+        assert!(service(custom, &[]).is_empty());
+        let commands = "{ path: api, deploy: make deploy, remove: make gone }";
+        assert!(service(commands, &[]).is_empty());
+        let template = "{ path: api, framework: cloudformation, template: stack.yml }";
+        assert!(service(template, &["stack.yml"]).is_empty());
+        let lost = "services.api.template: there is no file stack.yml in api";
+        assert_eq!(service(template, &["template.yml"]), [lost]);
     }
 }

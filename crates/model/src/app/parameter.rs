@@ -1,10 +1,11 @@
-//! The parameters of a profile: plain values, and secrets that leave the settings at once.
+//! The parameters of a profile or a stage: plain values, secrets that leave the settings at once,
+//! and names of values that lie in AWS.
 
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
-use super::{SecretSource, Value};
+use super::{InvalidRemote, RemoteParameter, SecretPlace, SecretSource, Value};
 use crate::ParameterKey;
 use crate::document::Cursor;
 
@@ -21,20 +22,37 @@ pub enum SecretInput {
 
 const FORMS: [&str; 4] = ["secret_env", "secret", "ssm", "secretsmanager"];
 
-/// The plain values with the places of the secret ones, and the secrets by their keys.
+/// The values as settings show them, and the secrets by their keys.
+#[derive(Default)]
 pub(super) struct Parameters {
     pub(super) values: BTreeMap<ParameterKey, Value>,
-    pub(super) secrets: Vec<(ParameterKey, SecretInput)>,
+    secrets: Vec<(ParameterKey, SecretInput)>,
 }
 
-pub(super) fn parameters(cursor: &Cursor<'_>) -> Option<Parameters> {
-    let mut found = Parameters { values: BTreeMap::new(), secrets: Vec::new() };
-    let mut variables: BTreeMap<String, ParameterKey> = BTreeMap::new();
+impl Parameters {
+    pub(super) fn secrets_at(
+        &self,
+        place: &SecretPlace,
+    ) -> impl Iterator<Item = ((SecretPlace, ParameterKey), SecretInput)> {
+        let at = |key: &ParameterKey| (place.clone(), key.clone());
+        self.secrets.iter().map(move |(key, secret)| (at(key), secret.clone()))
+    }
+}
+
+/// `shared` are those that these join, and replace where the key is the same.
+pub(super) fn parameters(
+    cursor: &Cursor<'_>,
+    shared: &BTreeMap<ParameterKey, Value>,
+) -> Option<Parameters> {
+    let mut found = Parameters::default();
+    let mut variables: BTreeMap<String, ParameterKey> =
+        shared.keys().map(|key| (key.variable(), key.clone())).collect();
     for entry in cursor.entries()? {
         let key = entry.value.parsed::<ParameterKey>(entry.key);
         let parameter = parameter(&entry.value);
         let Some(key) = key else { continue };
-        if let Some(other) = variables.insert(key.variable(), key.clone()) {
+        let other = variables.insert(key.variable(), key.clone());
+        if let Some(other) = other.filter(|other| *other != key) {
             entry.value.problem(format!(
                 "steps would see this and `{other}` as one environment variable, {}; rename one",
                 key.variable()
@@ -59,7 +77,10 @@ fn parameter(cursor: &Cursor<'_>) -> Option<(Value, Option<SecretInput>)> {
     let fields = cursor.fields(&FORMS)?;
     let given: Vec<&str> = FORMS.into_iter().filter(|form| fields.given(form).is_some()).collect();
     let [form] = given[..] else {
-        cursor.problem("write a value, { secret_env: VARIABLE } or { secret: \"value\" }");
+        cursor.problem(
+            "write a value, { secret_env: VARIABLE }, { secret: \"value\" }, { ssm: /name } or \
+             { secretsmanager: 'name#key' }",
+        );
         return None;
     };
     let place = fields.given(form)?;
@@ -77,13 +98,19 @@ fn parameter(cursor: &Cursor<'_>) -> Option<(Value, Option<SecretInput>)> {
             };
             Some((Value::Secret(SecretSource::Given(())), Some(input)))
         }
-        later => {
-            cursor.problem(format!(
-                "this version does not read `{later}` values yet; use {{ secret_env: VARIABLE }} or {{ secret: \"value\" }}"
-            ));
-            None
+        "ssm" => Some((Value::Remote(remote(place, RemoteParameter::ssm)?), None)),
+        _secretsmanager => {
+            Some((Value::Remote(remote(place, RemoteParameter::secrets_manager)?), None))
         }
     }
+}
+
+/// The text is not repeated in a problem: it could be a value put in the wrong place.
+fn remote(
+    place: &Cursor<'_>,
+    read: fn(&str) -> Result<RemoteParameter, InvalidRemote>,
+) -> Option<RemoteParameter> {
+    read(place.scalar().unwrap_or_default()).map_err(|error| place.problem(error.to_string())).ok()
 }
 
 fn secret_value(place: &Cursor<'_>) -> Option<SecretString> {

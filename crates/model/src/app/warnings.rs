@@ -4,7 +4,6 @@
 use super::{Problem, Settings, written};
 use crate::document::Node;
 
-const SAFEGUARDS: &str = "kept, but this version does not enforce safeguards yet";
 const APPROVERS: &str = "kept, but this version does not ask for approvals yet: anyone who may push to the branch deploys";
 
 /// The warnings of settings that were read from `root`, in the order of the file.
@@ -14,17 +13,12 @@ pub(super) fn warnings(root: &Node, settings: &Settings) -> Vec<Problem> {
         line: written::find(root, &path).and_then(|pair| pair.line),
         message: message.to_owned(),
     };
-    let unguarded = settings
-        .profiles
-        .iter()
-        .filter(|(_, profile)| !profile.safeguards.is_empty())
-        .map(|(name, _)| warning(["profiles", name.as_str(), "safeguards"], SAFEGUARDS));
-    let unasked = settings
+    let mut found: Vec<Problem> = settings
         .stages
         .iter()
         .filter(|(_, stage)| !stage.approvers.is_empty())
-        .map(|(name, _)| warning(["stages", name.as_str(), "approvers"], APPROVERS));
-    let mut found: Vec<Problem> = unguarded.chain(unasked).collect();
+        .map(|(name, _)| warning(["stages", name.as_str(), "approvers"], APPROVERS))
+        .collect();
     found.sort_by_key(|warning| warning.line);
     found
 }

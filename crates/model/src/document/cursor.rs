@@ -59,6 +59,10 @@ impl<'a> Cursor<'a> {
         matches!(self.node.content, Content::Null)
     }
 
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self.node.content, Content::Map(_))
+    }
+
     /// The scalar as it was written, of whatever kind; `None`, silently, for anything else.
     pub(crate) fn scalar(&self) -> Option<&'a str> {
         match &self.node.content {

@@ -3,8 +3,9 @@
 //! What always holds: asking again after the transitions were made answers nothing, so a pass that
 //! was interrupted simply asks again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::Condition;
 use crate::job::{JobEvent, JobKind, JobState, Outcome};
 use crate::{JobId, ServiceName};
 
@@ -13,33 +14,45 @@ use crate::{JobId, ServiceName};
 pub struct JobView<'a> {
     pub id: JobId,
     pub kind: JobKind,
-    /// `None` for the plan job.
+    /// `None` for the plan job and the stage's own command.
     pub service: Option<&'a ServiceName>,
     pub state: &'a JobState,
-    /// The jobs of the same build that must have succeeded.
+    /// The jobs of the same build that must be through.
     pub needs: &'a [JobId],
+    /// What must have come of them.
+    pub condition: &'a Condition<JobId>,
+    /// The outputs that a deploy changed; empty for every other job.
+    pub changed_outputs: &'a [String],
 }
 
 /// What a waiting job learns from one job it needs.
 enum Need {
     Met,
     Pending,
+    /// It ended well without doing anything, and why.
+    Unneeded(String),
     /// Will never be met, and why, down to the job that began it.
     Failed(String),
 }
 
 /// The transitions that are due, all of them in one call: also those that follow from others.
 pub fn advance(jobs: &[JobView<'_>]) -> Vec<(JobId, JobEvent)> {
+    let views: BTreeMap<JobId, &JobView<'_>> = jobs.iter().map(|job| (job.id, job)).collect();
     let mut needs: BTreeMap<JobId, Need> = jobs.iter().map(|job| (job.id, as_need(job))).collect();
     let mut blocked: Vec<&JobView<'_>> =
         jobs.iter().filter(|job| matches!(job.state, JobState::Blocked)).collect();
     let mut due = Vec::new();
     loop {
         let before = due.len();
-        blocked.retain(|job| match look(job, &needs) {
+        blocked.retain(|job| match look(job, &needs, &views) {
             Need::Pending => true,
             Need::Met => {
                 due.push((job.id, JobEvent::NeedsMet));
+                false
+            }
+            Need::Unneeded(reason) => {
+                due.push((job.id, JobEvent::Unneeded { reason: reason.clone() }));
+                needs.insert(job.id, Need::Unneeded(reason));
                 false
             }
             Need::Failed(reason) => {
@@ -54,17 +67,54 @@ pub fn advance(jobs: &[JobView<'_>]) -> Vec<(JobId, JobEvent)> {
     }
 }
 
-fn look(job: &JobView<'_>, needs: &BTreeMap<JobId, Need>) -> Need {
+fn look(
+    job: &JobView<'_>,
+    needs: &BTreeMap<JobId, Need>,
+    views: &BTreeMap<JobId, &JobView<'_>>,
+) -> Need {
     let mut met = true;
     for id in job.needs {
         match needs.get(id) {
-            Some(Need::Met) => {}
+            Some(Need::Met | Need::Unneeded(_)) => {}
             Some(Need::Pending) => met = false,
             Some(Need::Failed(reason)) => return Need::Failed(reason.clone()),
             None => return Need::Failed("needs a job that is not in this build".to_owned()),
         }
     }
-    if met { Need::Met } else { Need::Pending }
+    if met { condition(job.condition, needs, views) } else { Need::Pending }
+}
+
+/// Every job that a condition names is among the needs, so it is through.
+fn condition(
+    condition: &Condition<JobId>,
+    needs: &BTreeMap<JobId, Need>,
+    views: &BTreeMap<JobId, &JobView<'_>>,
+) -> Need {
+    match condition {
+        Condition::Always => Need::Met,
+        Condition::OutputsOf(deploys) => {
+            let views = || deploys.iter().filter_map(|id| views.get(id));
+            if views().any(|deploy| !deploy.changed_outputs.is_empty()) {
+                return Need::Met;
+            }
+            // a service in several regions is named once
+            let names: BTreeSet<&str> =
+                views().filter_map(|deploy| deploy.service).map(ServiceName::as_str).collect();
+            let names: Vec<&str> = names.into_iter().collect();
+            Need::Unneeded(format!("the outputs of {} did not change", names.join(" and ")))
+        }
+        Condition::AnyOf(jobs) => {
+            let mut why = None;
+            for id in jobs {
+                match needs.get(id) {
+                    Some(Need::Met) => return Need::Met,
+                    Some(Need::Unneeded(reason)) => why = why.or(Some(reason)),
+                    Some(Need::Pending | Need::Failed(_)) | None => {}
+                }
+            }
+            Need::Unneeded(why.cloned().unwrap_or_else(|| "nothing was deployed".to_owned()))
+        }
+    }
 }
 
 fn as_need(job: &JobView<'_>) -> Need {
@@ -75,6 +125,7 @@ fn as_need(job: &JobView<'_>) -> Need {
     match job.state {
         JobState::Blocked | JobState::Queued { .. } | JobState::Running(_) => Need::Pending,
         JobState::Finished(Outcome::Succeeded) => Need::Met,
+        JobState::Finished(Outcome::Unneeded { reason }) => Need::Unneeded(reason.clone()),
         JobState::Finished(Outcome::Failed(_)) => {
             Need::Failed(format!("needs {what}, which failed"))
         }
@@ -87,98 +138,4 @@ fn as_need(job: &JobView<'_>) -> Need {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::job::{Failure, FailureKind};
-    use uuid::Uuid;
-
-    use JobKind::{Deploy, Package, Test};
-    use JobState::{Blocked, Finished};
-    use Outcome::Succeeded;
-
-    const QUEUED: JobState = JobState::Queued { attempt: 1 };
-
-    fn id(number: u128) -> JobId {
-        JobId(Uuid::from_u128(number))
-    }
-
-    fn failed() -> JobState {
-        Finished(Outcome::Failed(Failure { kind: FailureKind::Step, message: "exit 1".into() }))
-    }
-
-    /// The transitions of jobs numbered from 0, each with its service, kind, state and needs.
-    fn due(jobs: &[(&str, JobKind, JobState, &[u128])]) -> Vec<(u128, String)> {
-        let names: Vec<ServiceName> =
-            jobs.iter().map(|(name, ..)| name.parse().expect("a name")).collect();
-        let needs: Vec<Vec<JobId>> =
-            jobs.iter().map(|(.., needs)| needs.iter().map(|need| id(*need)).collect()).collect();
-        let views: Vec<JobView<'_>> = jobs
-            .iter()
-            .enumerate()
-            .map(|(number, (_, kind, state, _))| JobView {
-                id: id(number as u128),
-                kind: *kind,
-                service: Some(&names[number]),
-                state,
-                needs: &needs[number],
-            })
-            .collect();
-        advance(&views)
-            .into_iter()
-            .map(|(JobId(id), event)| match event {
-                JobEvent::NeedsMet => (id.as_u128(), "met".to_owned()),
-                JobEvent::NeedsFailed { reason } => (id.as_u128(), reason),
-                other => panic!("{other:?}"),
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_job_is_queued_when_all_it_needs_has_succeeded() {
-        let jobs = [
-            ("a", Test, Finished(Succeeded), &[][..]),
-            ("a", Package, Blocked, &[0]),
-            ("a", Deploy, Blocked, &[1]),
-            ("b", Test, Blocked, &[]),
-            ("b", Package, Blocked, &[0, 3]),
-        ];
-        assert_eq!(due(&jobs), [(1, "met".to_owned()), (3, "met".to_owned())]);
-    }
-
-    #[test]
-    fn a_failure_skips_its_dependents_and_theirs_and_nothing_else() {
-        let jobs = [
-            ("database", Package, Finished(Succeeded), &[][..]),
-            ("database", Deploy, failed(), &[0]),
-            // out of order on purpose
-            ("restapi", Deploy, Blocked, &[3]),
-            ("restapi", Package, Blocked, &[1, 4]),
-            ("restapi", Test, QUEUED, &[]),
-            ("web", Package, Blocked, &[4]),
-        ];
-        let reason = "needs the deploy of database, which failed".to_owned();
-        assert_eq!(due(&jobs), [(3, reason.clone()), (2, reason)]);
-    }
-
-    #[test]
-    fn a_job_behind_a_skipped_one_names_where_it_began() {
-        let skipped = Outcome::Skipped { reason: "needs the test of a, which failed".into() };
-        let jobs = [("a", Package, Finished(skipped), &[][..]), ("a", Deploy, Blocked, &[0])];
-        assert_eq!(due(&jobs), [(1, "needs the test of a, which failed".to_owned())]);
-        let canceled = Outcome::Canceled { reason: "newer".into() };
-        let jobs = [("a", Package, Finished(canceled), &[][..]), ("a", Deploy, Blocked, &[0])];
-        assert_eq!(due(&jobs), [(1, "needs the package of a, which was canceled".to_owned())]);
-    }
-
-    #[test]
-    fn a_need_that_is_not_there_does_not_block_for_ever() {
-        let jobs = [("a", Deploy, Blocked, &[7][..])];
-        assert_eq!(due(&jobs), [(0, "needs a job that is not in this build".to_owned())]);
-    }
-
-    #[test]
-    fn nothing_is_due_while_the_needs_run() {
-        let jobs = [("a", Test, QUEUED, &[][..]), ("a", Package, Blocked, &[0])];
-        assert_eq!(due(&jobs), []);
-    }
-}
+mod tests;

@@ -1,16 +1,16 @@
-//! Whether a service must be deployed: what is deployed there, against what has changed since.
+//! Which of the files that changed concern a service.
 
 use std::collections::BTreeMap;
 
-use super::{Changes, Decision, Deployed, Findings, PlanInput};
+use super::decide::unknown;
+use super::{Changes, Findings};
 use crate::pipeline::{Service, Watch};
 use crate::{CommitSha, ServiceName};
 
 /// Which files belong to which service.
 pub(super) struct Changed<'a> {
+    findings: &'a Findings,
     watches: BTreeMap<&'a ServiceName, Watch>,
-    /// For every commit the changed files, each with whether it belongs to no service.
-    files: BTreeMap<&'a CommitSha, Vec<(&'a str, bool)>>,
 }
 
 /// How a file concerns a service.
@@ -25,81 +25,70 @@ impl<'a> Changed<'a> {
     pub(super) fn new(findings: &'a Findings) -> Self {
         // the plan job has checked the patterns; one that slipped through matches nothing, and its
         // files count as outside every service: rather a deploy too many
-        let watches: BTreeMap<&ServiceName, Watch> = findings
+        let watches = findings
             .services
             .iter()
             .map(|service| (&service.name, Watch::new(&service.watch).unwrap_or_default()))
             .collect();
-        let is_outside = |file: &str| {
-            !findings.services.iter().any(|service| {
-                is_below(file, &service.path)
-                    || watches.get(&service.name).is_some_and(|watch| watch.covers(file))
-            })
-        };
-        let files = findings.changes.iter().filter_map(|(commit, changes)| match changes {
-            Changes::Files { files } => {
-                Some((commit, files.iter().map(|file| (file.as_str(), is_outside(file))).collect()))
-            }
-            Changes::Unknown { .. } => None,
-        });
-        let files = files.collect();
-        Self { watches, files }
+        Self { findings, watches }
     }
 
-    pub(super) fn decide(&self, service: &Service, input: &PlanInput<'_>) -> Decision {
-        let run = |reason: String| Decision::Run { reason };
-        if input.forced {
-            return run("the build was forced".to_owned());
-        }
-        let commit = match input.deployed.get(&service.name) {
-            None => return run("it was never deployed to this stage".to_owned()),
-            Some(Deployed::NotWhole { reason }) => {
-                return run(format!("its last deployment is not whole: {reason}"));
-            }
-            Some(Deployed::At { commit }) => commit,
-        };
-        let since = commit.short();
-        match (input.findings.changes.get(commit), self.files.get(commit)) {
-            (Some(Changes::Files { .. }), Some(files)) => self.by_files(service, since, files),
-            (Some(Changes::Unknown { reason }), _) => {
-                run(format!("what changed since {since} is unknown: {reason}"))
-            }
-            (None | Some(Changes::Files { .. }), _) => {
-                run(format!("what changed since {since} is unknown: nobody looked"))
-            }
+    /// Why the service is not what it was at this commit; `None`: it is.
+    pub(super) fn since(&self, service: &Service, commit: &CommitSha) -> Option<String> {
+        let since = format!("changed since {}", commit.short());
+        self.reason(service, commit, self.findings.changes.get(commit), &since)
+    }
+
+    /// Why the service is another on this side than it was where this side parted from the commit.
+    pub(super) fn on_this_side(&self, service: &Service, commit: &CommitSha) -> Option<String> {
+        let since = format!("changed here since it parted from {}", commit.short());
+        self.reason(service, commit, self.findings.own_changes.get(commit), &since)
+    }
+
+    fn reason(
+        &self,
+        service: &Service,
+        commit: &CommitSha,
+        changes: Option<&Changes>,
+        since: &str,
+    ) -> Option<String> {
+        match changes {
+            Some(Changes::Files { files }) => self.by_files(service, files, since),
+            Some(Changes::Unknown { .. }) | None => Some(unknown(commit, changes)),
         }
     }
 
-    fn by_files(&self, service: &Service, since: &str, files: &[(&str, bool)]) -> Decision {
-        let mut concerns = files
-            .iter()
-            .filter_map(|(file, outside)| Some((file, self.concern(service, file, *outside)?)));
-        let Some((file, concern)) = concerns.next() else {
-            return Decision::Skip { reason: format!("nothing changed since {since}") };
-        };
+    fn by_files(&self, service: &Service, files: &[String], since: &str) -> Option<String> {
+        let mut concerns =
+            files.iter().filter_map(|file| Some((file, self.concern(service, file)?)));
+        let (file, concern) = concerns.next()?;
         let more = match concerns.count() {
             0 => String::new(),
             1 => " (and one more file)".to_owned(),
             count => format!(" (and {count} more files)"),
         };
-        let reason = match concern {
-            Concern::Own => format!("{file} changed since {since}{more}"),
-            Concern::Watched => format!("{file}, which it watches, changed since {since}{more}"),
-            Concern::Outside => {
-                format!("{file}, which is outside every service, changed since {since}{more}")
-            }
-        };
-        Decision::Run { reason }
+        Some(match concern {
+            Concern::Own => format!("{file} {since}{more}"),
+            Concern::Watched => format!("{file}, which it watches, {since}{more}"),
+            Concern::Outside => format!("{file}, which is outside every service, {since}{more}"),
+        })
     }
 
-    fn concern(&self, service: &Service, file: &str, outside: bool) -> Option<Concern> {
+    fn concern(&self, service: &Service, file: &str) -> Option<Concern> {
         if is_below(file, &service.path) {
             Some(Concern::Own)
         } else if self.watches.get(&service.name).is_some_and(|watch| watch.covers(file)) {
             Some(Concern::Watched)
         } else {
-            outside.then_some(Concern::Outside)
+            self.is_outside(file).then_some(Concern::Outside)
         }
+    }
+
+    fn is_outside(&self, file: &str) -> bool {
+        !self.findings.services.iter().any(|service| {
+            is_below(file, &service.path)
+                || self.watches.get(&service.name).is_some_and(|watch| watch.covers(file))
+        })
     }
 }
 

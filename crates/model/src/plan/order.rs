@@ -16,21 +16,36 @@ pub(super) fn by_dependency(services: &[Service]) -> Result<Vec<&Service>, PlanE
     }
     let mut depends_on = BTreeMap::new();
     for service in services {
-        if let Some(missing) = service.depends_on.iter().find(|name| !by_name.contains_key(name)) {
+        let needed = || service.depends_on.iter().map(|dependency| &dependency.service);
+        if let Some(missing) = needed().find(|name| !by_name.contains_key(name)) {
             return Err(PlanError::UnknownDependency {
                 service: service.name.clone(),
                 missing: missing.clone(),
             });
         }
-        depends_on.insert(&service.name, service.depends_on.iter().collect());
+        depends_on.insert(&service.name, needed().collect());
     }
-    Ok(topological(&depends_on)?.into_iter().map(|name| by_name[name]).collect())
+    match topological(&depends_on) {
+        Ok(ordered) => Ok(ordered.into_iter().map(|name| by_name[name]).collect()),
+        Err(Cycle(cycle)) => {
+            let places = cycle.windows(2).filter_map(|pair| {
+                let service = by_name.get(&pair[0])?;
+                let dependency = service.depends_on.iter().find(|d| d.service == pair[1])?;
+                Some(format!("{} -> {} ({})", pair[0], pair[1], dependency.place()))
+            });
+            Err(PlanError::Cycle { places: places.collect(), cycle })
+        }
+    }
 }
+
+/// Names that wait for each other; the first is the last one too.
+#[derive(Debug)]
+pub(super) struct Cycle(pub(super) Vec<ServiceName>);
 
 /// The names, each after those it depends on. Dependencies that are no key are left out of account.
 pub(super) fn topological<'a>(
     depends_on: &BTreeMap<&'a ServiceName, Vec<&'a ServiceName>>,
-) -> Result<Vec<&'a ServiceName>, PlanError> {
+) -> Result<Vec<&'a ServiceName>, Cycle> {
     let mut ordered: Vec<&ServiceName> = Vec::new();
     let mut placed: BTreeSet<&ServiceName> = BTreeSet::new();
     let waits_for = |name: &ServiceName, placed: &BTreeSet<&ServiceName>| {
@@ -47,7 +62,7 @@ pub(super) fn topological<'a>(
             .collect();
         if ready.is_empty() {
             let start = depends_on.keys().copied().find(|name| !placed.contains(name));
-            return Err(PlanError::Cycle { cycle: cycle(start, |name| waits_for(name, &placed)) });
+            return Err(Cycle(cycle(start, |name| waits_for(name, &placed))));
         }
         placed.extend(&ready);
         ordered.extend(ready);

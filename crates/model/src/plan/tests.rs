@@ -1,335 +1,181 @@
-//! The graph of jobs: who runs and why, in which order, for any set of services.
+//! The graph of jobs: who runs and why, in which order, for any set of services. A file a topic;
+//! here is what they share.
 
-use std::collections::BTreeSet;
-
-use proptest::prelude::*;
-use rstest::rstest;
+mod decisions;
+mod follow;
+mod graph;
+mod preview;
+mod properties;
+mod refusals;
+mod regions;
+mod removal;
 
 use super::*;
-use crate::pipeline::{Commands, Framework};
+use crate::pipeline::{Commands, Dependency, DependencyOrigin, Framework};
 
 fn name(text: &str) -> ServiceName {
     text.parse().expect("a service name")
 }
 
+fn names(texts: &[&str]) -> BTreeSet<ServiceName> {
+    texts.iter().map(|text| name(text)).collect()
+}
+
+fn region(text: &str) -> Region {
+    text.parse().expect("a region")
+}
+
+fn stage(text: &str) -> StageName {
+    text.parse().expect("a stage")
+}
+
+/// What the stage, or the one behind it, was last deployed with.
 fn commit() -> CommitSha {
     "abc1234000000000000000000000000000000000".parse().expect("a commit")
 }
 
 /// A service in a directory of its own name, with a test command.
 fn service(text: &str, depends_on: &[&str]) -> Service {
+    let mut service = Service::new(name(text), text, Framework::Serverless);
+    service.depends_on = depends_on.iter().map(|text| Dependency::declared(name(text))).collect();
+    service.commands.test = Some(Step::new("npm test"));
+    service
+}
+
+/// A service without a test command, so that graphs stay short.
+fn bare(text: &str, depends_on: &[&str]) -> Service {
+    Service { commands: Commands::default(), ..service(text, depends_on) }
+}
+
+/// A service that reads an output of another, as its file says.
+fn reader(text: &str, of: &str, reference: &str) -> Service {
+    let reference: crate::output::Reference = reference.parse().expect("a reference");
+    let file = format!("{text}/serverless.yml");
+    let origin = DependencyOrigin::Output { reference: reference.clone(), file };
     Service {
-        name: name(text),
-        path: text.to_owned(),
-        framework: Framework::Serverless,
-        depends_on: depends_on.iter().map(|text| name(text)).collect(),
-        watch: Vec::new(),
-        commands: Commands { test: Some("npm test".into()), ..Commands::default() },
-        notes: Vec::new(),
+        reads: vec![reference],
+        depends_on: vec![Dependency { service: name(of), origin }],
+        ..bare(text, &[])
     }
 }
 
-fn findings(services: Vec<Service>, changed: &[&str]) -> Findings {
-    let files = changed.iter().map(|file| (*file).to_owned()).collect();
-    Findings { services, changes: BTreeMap::from([(commit(), Changes::Files { files })]) }
+fn files(paths: &[&str]) -> Changes {
+    Changes::Files { files: paths.iter().map(|path| (*path).to_owned()).collect() }
 }
 
-fn deployed(names: &[&str]) -> BTreeMap<ServiceName, Deployed> {
-    names.iter().map(|text| (name(text), Deployed::At { commit: commit() })).collect()
+/// What a build of the stage `feature-x` finds; `dev` may stand behind it.
+struct World {
+    findings: Findings,
+    forced: bool,
+    only: Option<BTreeSet<ServiceName>>,
+    regions: Regions,
+    deployed: BTreeMap<(ServiceName, Region), Deployed>,
+    base: Option<BTreeMap<(ServiceName, Region), CommitSha>>,
+    parameters: BTreeMap<ParameterKey, String>,
 }
 
-fn planned(findings: &Findings, deployed: &BTreeMap<ServiceName, Deployed>) -> Plan {
-    let input = PlanInput { purpose: Purpose::Deploy, forced: false, findings, deployed };
-    plan(&input).expect("it can be planned")
+impl World {
+    /// Nothing is deployed, and nothing differs from what was.
+    fn new(services: Vec<Service>) -> Self {
+        Self {
+            findings: Findings {
+                services,
+                changes: [(commit(), files(&[]))].into(),
+                own_changes: [(commit(), files(&[]))].into(),
+                post_deploy: None,
+            },
+            forced: false,
+            only: None,
+            regions: Regions { default: region("us-east-1"), of: BTreeMap::new() },
+            deployed: BTreeMap::new(),
+            base: None,
+            parameters: BTreeMap::new(),
+        }
+    }
+
+    /// These services run in the stage, in each of their regions, at [`commit`].
+    fn deployed(mut self, services: &[&str]) -> Self {
+        for service in services.iter().map(|text| name(text)) {
+            for region in self.regions.of(&service).to_vec() {
+                let at = Deployed::At { commit: commit() };
+                self.deployed.insert((service.clone(), region), at);
+            }
+        }
+        self
+    }
+
+    /// These files differ from [`commit`].
+    fn changed(mut self, paths: &[&str]) -> Self {
+        self.findings.changes.insert(commit(), files(paths));
+        self
+    }
+
+    /// The stage `dev` has these services, at [`commit`].
+    fn behind(mut self, services: &[&str]) -> Self {
+        let key = |text: &&str| ((name(text), region("us-east-1")), commit());
+        self.base = Some(services.iter().map(key).collect());
+        self
+    }
+
+    /// These files changed on this side since it parted from [`commit`].
+    fn changed_here(mut self, paths: &[&str]) -> Self {
+        self.findings.own_changes.insert(commit(), files(paths));
+        self
+    }
+
+    fn in_regions(mut self, service: &str, regions: &[&str]) -> Self {
+        let regions = regions.iter().map(|text| region(text)).collect();
+        self.regions.of.insert(name(service), regions);
+        self
+    }
+
+    fn try_plan(&self) -> Result<Plan, PlanError> {
+        let (own, dev) = (stage("feature-x"), stage("dev"));
+        let base = self.base.as_ref().map(|deployed| Base { stage: &dev, deployed });
+        let place = Place {
+            stage: &own,
+            forced: self.forced,
+            only: self.only.as_ref(),
+            regions: &self.regions,
+            deployed: &self.deployed,
+            base,
+            parameters: &self.parameters,
+        };
+        plan(&PlanInput { findings: &self.findings, goal: Goal::Deploy(place) })
+    }
+
+    fn plan(&self) -> Plan {
+        self.try_plan().expect("it can be planned")
+    }
 }
 
-/// `service: run|skip reason` for every service.
+/// `service: run|follow|skip, reason` for every service.
 fn decisions(plan: &Plan) -> Vec<String> {
     plan.services
         .iter()
-        .map(|planned| match &planned.decision {
-            Decision::Run { reason } => format!("{}: run, {reason}", planned.service.name),
-            Decision::Skip { reason } => format!("{}: skip, {reason}", planned.service.name),
+        .map(|planned| {
+            let name = &planned.service.name;
+            match &planned.decision {
+                Decision::Run { reason } => format!("{name}: run, {reason}"),
+                Decision::Follow { reason, .. } => format!("{name}: follow, {reason}"),
+                Decision::Skip { reason } => format!("{name}: skip, {reason}"),
+            }
         })
         .collect()
 }
 
-/// `kind service <- needs` for every job.
+/// `kind service <- needs` for every job, with its condition.
 fn shown(jobs: &[PlannedJob]) -> Vec<String> {
+    let list = |jobs: &[usize]| jobs.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
     jobs.iter()
         .map(|job| {
-            let needs: Vec<String> = job.needs.iter().map(ToString::to_string).collect();
-            format!("{} {} <- {}", job.kind.as_str(), job.service, needs.join(" "))
+            let service = job.service.as_ref().map_or("the stage", ServiceName::as_str);
+            let condition = match &job.condition {
+                Condition::Always => String::new(),
+                Condition::OutputsOf(jobs) => format!(", if outputs of {} changed", list(jobs)),
+                Condition::AnyOf(jobs) => format!(", if any of {} ran", list(jobs)),
+            };
+            format!("{} {service} <- {}{condition}", job.kind.as_str(), list(&job.needs))
         })
         .collect()
-}
-
-#[test]
-fn a_service_that_was_never_deployed_runs_after_what_it_depends_on() {
-    let findings = findings(vec![service("restapi", &["database"]), service("database", &[])], &[]);
-    let plan = planned(&findings, &BTreeMap::new());
-    assert_eq!(
-        decisions(&plan),
-        [
-            "database: run, it was never deployed to this stage",
-            "restapi: run, it was never deployed to this stage"
-        ]
-    );
-    assert_eq!(
-        shown(&plan.jobs),
-        [
-            "test database <- ",
-            "package database <- 0",
-            "deploy database <- 1",
-            "test restapi <- ",
-            "package restapi <- 2 3",
-            "deploy restapi <- 2 4",
-        ]
-    );
-}
-
-#[rstest]
-#[case(&[], "skip, nothing changed since abc1234")]
-#[case(&["restapi/a.js"], "run, restapi/a.js changed since abc1234")]
-#[case(&["restapi/a.js", "database/b", "restapi/c"], "run, restapi/a.js changed since abc1234 (and one more file)")]
-#[case(&["database/a.js"], "skip, nothing changed since abc1234")]
-#[case(&["restapi2/a.js"], "run, restapi2/a.js, which is outside every service, changed since abc1234")]
-#[case(&["shared/x.js"], "run, shared/x.js, which it watches, changed since abc1234")]
-#[case(&["package.json"], "run, package.json, which is outside every service, changed since abc1234")]
-#[case(&["a", "b", "restapi/c"], "run, a, which is outside every service, changed since abc1234 (and 2 more files)")]
-fn a_change_concerns_the_service_it_belongs_to(#[case] files: &[&str], #[case] expected: &str) {
-    let mut restapi = service("restapi", &[]);
-    restapi.watch = vec!["shared/**".into()];
-    let findings = findings(vec![restapi, service("database", &[])], files);
-    let plan = planned(&findings, &deployed(&["restapi", "database"]));
-    assert_eq!(decisions(&plan)[1], format!("restapi: {expected}"));
-}
-
-#[test]
-fn a_watched_file_is_not_outside_every_service() {
-    let mut restapi = service("restapi", &[]);
-    restapi.watch = vec!["shared".into()];
-    let findings = findings(vec![restapi, service("database", &[])], &["shared/x.js"]);
-    let plan = planned(&findings, &deployed(&["restapi", "database"]));
-    assert_eq!(decisions(&plan)[0], "database: skip, nothing changed since abc1234");
-}
-
-#[test]
-fn a_service_at_the_root_owns_every_file() {
-    let mut root = service("root", &[]);
-    root.path = ".".into();
-    let findings = findings(vec![root], &["src/a.js"]);
-    let plan = planned(&findings, &deployed(&["root"]));
-    assert_eq!(decisions(&plan), ["root: run, src/a.js changed since abc1234"]);
-}
-
-#[test]
-fn a_deployment_that_is_not_whole_and_an_unknown_past_are_built_again() {
-    let mut findings = findings(vec![service("a", &[]), service("b", &[]), service("c", &[])], &[]);
-    let lost: CommitSha = "d".repeat(40).parse().expect("a commit");
-    findings.changes.insert(lost.clone(), Changes::Unknown { reason: "it was pushed away".into() });
-    let never: CommitSha = "e".repeat(40).parse().expect("a commit");
-    let deployed = BTreeMap::from([
-        (name("a"), Deployed::NotWhole { reason: "the deploy of build 4 failed".into() }),
-        (name("b"), Deployed::At { commit: lost }),
-        (name("c"), Deployed::At { commit: never }),
-    ]);
-    assert_eq!(
-        decisions(&planned(&findings, &deployed)),
-        [
-            "a: run, its last deployment is not whole: the deploy of build 4 failed",
-            "b: run, what changed since ddddddd is unknown: it was pushed away",
-            "c: run, what changed since eeeeeee is unknown: nobody looked",
-        ]
-    );
-}
-
-#[test]
-fn a_forced_build_runs_every_service() {
-    let findings = findings(vec![service("a", &[])], &[]);
-    let deployed = deployed(&["a"]);
-    let input = PlanInput {
-        purpose: Purpose::Deploy,
-        forced: true,
-        findings: &findings,
-        deployed: &deployed,
-    };
-    assert_eq!(decisions(&plan(&input).expect("a plan")), ["a: run, the build was forced"]);
-}
-
-#[test]
-fn a_service_without_lint_and_test_has_no_test_job() {
-    let mut bare = service("a", &[]);
-    bare.commands = Commands { install: Some("npm ci".into()), ..Commands::default() };
-    let plan = planned(&findings(vec![bare], &[]), &BTreeMap::new());
-    assert_eq!(shown(&plan.jobs), ["package a <- ", "deploy a <- 0"]);
-}
-
-#[test]
-fn a_skipped_service_between_two_keeps_their_order() {
-    let services = vec![service("c", &["b"]), service("b", &["a"]), service("a", &[])];
-    let findings = findings(services, &["a/x", "c/x"]);
-    let plan = planned(&findings, &deployed(&["a", "b", "c"]));
-    assert_eq!(
-        shown(&plan.jobs),
-        [
-            "test a <- ",
-            "package a <- 0",
-            "deploy a <- 1",
-            "test c <- ",
-            "package c <- 2 3",
-            "deploy c <- 2 4"
-        ]
-    );
-}
-
-#[test]
-fn a_build_for_tests_alone_tests_every_service_and_does_nothing_else() {
-    let mut bare = service("bare", &[]);
-    bare.commands = Commands::default();
-    let findings = findings(vec![service("a", &["bare"]), bare], &[]);
-    let deployed = deployed(&["a"]);
-    let input = PlanInput {
-        purpose: Purpose::Test,
-        forced: false,
-        findings: &findings,
-        deployed: &deployed,
-    };
-    let plan = plan(&input).expect("a plan");
-    assert_eq!(shown(&plan.jobs), ["test a <- "]);
-    assert_eq!(
-        decisions(&plan),
-        ["bare: skip, it has no lint or test command", "a: run, tests alone: nothing is deployed"]
-    );
-}
-
-fn refused(services: Vec<Service>) -> String {
-    let findings = findings(services, &[]);
-    let deployed = BTreeMap::new();
-    let input = PlanInput {
-        purpose: Purpose::Deploy,
-        forced: false,
-        findings: &findings,
-        deployed: &deployed,
-    };
-    plan(&input).expect_err("it cannot be planned").to_string()
-}
-
-#[test]
-fn what_cannot_be_planned_says_what_to_mend() {
-    assert!(refused(Vec::new()).contains("no service found"));
-    let unknown = refused(vec![service("a", &["x"])]);
-    assert!(unknown.contains("service a depends on x"), "{unknown}");
-    let twice = refused(vec![service("a", &[]), service("a", &[])]);
-    assert!(twice.contains("two services are called a"), "{twice}");
-    let circle = refused(vec![
-        service("a", &["b"]),
-        service("b", &["c"]),
-        service("c", &["free", "d"]),
-        service("d", &["b"]),
-        service("free", &[]),
-    ]);
-    assert!(circle.contains("b -> c -> d -> b"), "{circle}");
-    assert!(refused(vec![service("a", &["a"])]).contains("a -> a"));
-}
-
-#[test]
-fn a_removal_takes_dependents_first() {
-    let removable = |text: &str, depends_on: &[&str]| Removable {
-        service: name(text),
-        depends_on: depends_on.iter().map(|text| name(text)).collect(),
-    };
-    let jobs = plan_removal(&[
-        removable("database", &[]),
-        removable("restapi", &["database", "gone"]),
-        removable("web", &["restapi", "database"]),
-    ]);
-    assert_eq!(
-        shown(&jobs.expect("a plan")),
-        ["remove web <- ", "remove restapi <- 0", "remove database <- 0 1"]
-    );
-    assert_eq!(plan_removal(&[]), Ok(Vec::new()));
-    assert!(plan_removal(&[removable("a", &["b"]), removable("b", &["a"])]).is_err());
-}
-
-/// Services that depend only on those before them, in a shuffled order, with some changed files.
-fn graphs() -> impl Strategy<Value = (Vec<Service>, Vec<String>, Vec<usize>)> {
-    (1..9_usize).prop_flat_map(|count| {
-        let edges = proptest::collection::vec(any::<bool>(), count * count);
-        let services = edges.prop_map(move |edges| {
-            (0..count)
-                .map(|one| {
-                    let depends_on: Vec<String> = (0..one)
-                        .filter(|other| edges[one * count + other])
-                        .map(|other| format!("s{other}"))
-                        .collect();
-                    let depends_on: Vec<&str> = depends_on.iter().map(String::as_str).collect();
-                    let mut service = service(&format!("s{one}"), &depends_on);
-                    if edges[one * count + one] {
-                        service.commands = Commands::default();
-                    }
-                    service
-                })
-                .collect::<Vec<_>>()
-        });
-        let files = proptest::collection::vec("(s[0-9]/x|root)", 0..4);
-        let known = proptest::collection::vec(0..count, 0..count * 2);
-        (services.prop_shuffle(), files, known)
-    })
-}
-
-proptest! {
-    #[test]
-    fn a_plan_s_needs_point_backwards_and_every_service_is_decided_once(
-        (services, files, known) in graphs()
-    ) {
-        let files: Vec<&str> = files.iter().map(String::as_str).collect();
-        let known: Vec<String> = known.iter().map(|number| format!("s{number}")).collect();
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let all: BTreeSet<ServiceName> = services.iter().map(|service| service.name.clone()).collect();
-        let findings = findings(services, &files);
-        let plan = planned(&findings, &deployed(&known));
-
-        let decided: Vec<&ServiceName> = plan.services.iter().map(|planned| &planned.service.name).collect();
-        prop_assert_eq!(decided.len(), all.len());
-        prop_assert!(all.iter().all(|name| decided.contains(&name)));
-        let distinct: BTreeSet<(JobKind, &ServiceName)> =
-            plan.jobs.iter().map(|job| (job.kind, &job.service)).collect();
-        prop_assert_eq!(distinct.len(), plan.jobs.len());
-        let position = |kind, service: &ServiceName| {
-            plan.jobs.iter().position(|job| job.kind == kind && &job.service == service)
-        };
-        for (at, job) in plan.jobs.iter().enumerate() {
-            let needs: BTreeSet<usize> = job.needs.iter().copied().collect();
-            prop_assert!(needs.iter().all(|need| *need < at));
-            prop_assert_eq!(needs.len(), job.needs.len());
-        }
-        for planned in &plan.services {
-            let service = &planned.service;
-            let runs = matches!(planned.decision, Decision::Run { .. });
-            let deploy = position(JobKind::Deploy, &service.name);
-            prop_assert_eq!(deploy.is_some(), runs);
-            let Some(package) = position(JobKind::Package, &service.name) else { continue };
-            for dependency in &service.depends_on {
-                if let Some(before) = position(JobKind::Deploy, dependency) {
-                    prop_assert!(plan.jobs[package].needs.contains(&before));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_removal_is_the_deployment_backwards((services, _, _) in graphs()) {
-        let instances: Vec<Removable> = services
-            .iter()
-            .map(|service| Removable { service: service.name.clone(), depends_on: service.depends_on.clone() })
-            .collect();
-        let removal: Vec<ServiceName> =
-            plan_removal(&instances).expect("a plan").into_iter().map(|job| job.service).collect();
-        let plan = planned(&findings(services, &[]), &BTreeMap::new());
-        let mut deploys: Vec<ServiceName> =
-            plan.services.into_iter().map(|planned| planned.service.name).collect();
-        deploys.reverse();
-        prop_assert_eq!(removal, deploys);
-    }
 }

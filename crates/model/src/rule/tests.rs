@@ -1,5 +1,7 @@
 //! What each event starts under which rules, as sentences.
 
+mod properties;
+
 use rstest::rstest;
 
 use super::*;
@@ -34,16 +36,23 @@ fn source(branch: Option<&str>, tag: Option<&str>) -> Source {
 }
 
 fn pushed(branch: &str) -> RepositoryEvent {
-    RepositoryEvent::Pushed { source: source(Some(branch), None) }
+    RepositoryEvent::Pushed { source: source(Some(branch), None), message: String::new() }
 }
 
 fn tagged(tag: &str) -> RepositoryEvent {
-    RepositoryEvent::Pushed { source: source(None, Some(tag)) }
+    RepositoryEvent::Pushed { source: source(None, Some(tag)), message: String::new() }
 }
 
 fn pull(action: PullRequestAction, base: &str, fork: bool) -> RepositoryEvent {
     let base = base.parse().expect("a branch");
     RepositoryEvent::PullRequest { action, source: source(Some("feature/x"), None), base, fork }
+}
+
+fn of(services: Option<&BTreeSet<ServiceName>>) -> String {
+    services.map_or_else(String::new, |services| {
+        let names: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
+        format!(" of {}", names.join(" and "))
+    })
 }
 
 /// The decision in a form that reads well in a test.
@@ -53,13 +62,19 @@ fn outcome(rules: &str, event: &RepositoryEvent) -> String {
         Decision::Start(wanted) => wanted
             .iter()
             .map(|wanted| match wanted {
-                Wanted::Build { event, purpose, stage, .. } => {
+                Wanted::Build { event, purpose, stage, services, .. } => {
                     let stage = match stage {
                         StageWanted::LongLived(stage) => stage.to_string(),
-                        StageWanted::PreviewOf(branch) => format!("preview of {branch}"),
+                        StageWanted::PreviewOf { branch, deploy: PreviewDeploy::Changed } => {
+                            format!("preview of {branch}")
+                        }
+                        StageWanted::PreviewOf { branch, deploy: PreviewDeploy::All } => {
+                            format!("whole preview of {branch}")
+                        }
                         StageWanted::None => "nowhere".into(),
                     };
-                    format!("{} {} to {stage}", event.as_str(), purpose.as_str())
+                    let services = of(services.as_ref());
+                    format!("{} {}{services} to {stage}", event.as_str(), purpose.as_str())
                 }
                 Wanted::RemovePreview { branch, event } => {
                     format!("{} removes {branch}", event.as_str())
@@ -124,12 +139,141 @@ fn a_tag_that_two_rules_match_goes_to_each_stage_once() {
     assert_eq!(outcome(rules, &tagged("v1.0")), "tag deploy to prod, tag deploy to staging");
 }
 
+#[rstest]
+#[case(pushed("release/1"), "push deploy to staging")]
+#[case(pushed("release/1/fix"), "push deploy to staging")]
+#[case(pushed("release"), "no rule for branch release")]
+// a name is no pattern: the dot is a dot
+#[case(pushed("v1.x"), "push deploy to prod")]
+#[case(pushed("v1xx"), "no rule for branch v1xx")]
+fn a_branch_rule_with_a_glob_is_for_every_branch_it_matches(
+    #[case] event: RepositoryEvent,
+    #[case] expected: &str,
+) {
+    let rules = "- { branch: 'release/*', stage: staging }\n- { branch: v1.x, stage: prod }\n";
+    assert_eq!(outcome(rules, &event), expected);
+}
+
 #[test]
-fn a_push_whose_title_says_so_is_skipped() {
-    let mut source = source(Some("master"), None);
-    source.title = "docs [skip ci]".into();
-    let reason = outcome(RULES, &RepositoryEvent::Pushed { source });
-    assert_eq!(reason, "the commit's title says [skip ci]");
+fn every_rule_that_matches_a_push_starts_a_build_of_its_stage() {
+    let rules = "- { branch: '*', stage: staging }\n- { branch: master, stage: prod }\n";
+    assert_eq!(outcome(rules, &pushed("master")), "push deploy to prod, push deploy to staging");
+    assert_eq!(outcome(rules, &pushed("next")), "push deploy to staging");
+}
+
+#[test]
+fn a_glob_and_a_name_for_one_stage_unite_their_services() {
+    let rules = "- { branch: 'release/*', stage: staging, services: [restapi, tasks] }
+- { branch: release/1, stage: staging, services: [database, tasks] }
+- { branch: release/2, stage: staging }
+";
+    let all_three = "push deploy of database and restapi and tasks to staging";
+    assert_eq!(outcome(rules, &pushed("release/1")), all_three);
+    // a rule without `services` is for all of them
+    assert_eq!(outcome(rules, &pushed("release/2")), "push deploy to staging");
+    let its_own = "push deploy of restapi and tasks to staging";
+    assert_eq!(outcome(rules, &pushed("release/3")), its_own);
+}
+
+#[test]
+fn a_manual_rule_adds_nothing_to_what_a_push_starts() {
+    let rules = "- { branch: master, stage: staging, services: [restapi] }
+- { branch: 'mas*', stage: staging, trigger: manual }
+- { branch: 'm*', stage: prod, trigger: manual }
+";
+    assert_eq!(outcome(rules, &pushed("master")), "push deploy of restapi to staging");
+}
+
+#[test]
+fn a_tag_rule_may_be_for_some_services() {
+    let rules = "- { tag: 'api-*', stage: prod, services: [restapi] }\n";
+    assert_eq!(outcome(rules, &tagged("api-1")), "tag deploy of restapi to prod");
+}
+
+#[test]
+fn several_tags_in_one_push_each_go_where_their_rule_says() {
+    // GitHub sends one event a tag, for up to three of them
+    let rules =
+        "- { tag: 'api-*', stage: prod, services: [restapi] }\n- { tag: 'v*', stage: prod }\n";
+    let outcomes = ["api-1", "v1"].map(|tag| outcome(rules, &tagged(tag)));
+    assert_eq!(outcomes, ["tag deploy of restapi to prod", "tag deploy to prod"]);
+}
+
+#[rstest]
+#[case("master", "pull_request deploy of restapi to whole preview of feature/x")]
+#[case("release/1", "pull_request deploy to preview of feature/x")]
+#[case("release/2", "pull_request deploy of tasks to preview of feature/x")]
+fn a_preview_rule_says_what_a_preview_holds(#[case] base: &str, #[case] expected: &str) {
+    let rules = "- preview: { base: ['release/*'], services: [tasks] }
+- preview: { base: [release/1] }
+- preview: { base: [master], services: [restapi], deploy: all }
+";
+    assert_eq!(outcome(rules, &pull(PullRequestAction::Opened, base, false)), expected);
+}
+
+#[rstest]
+#[case("- preview: { base: [master] }", PreviewDeploy::Changed)]
+#[case(
+    "- preview: { base: [master] }\n- preview: { base: [next], deploy: all }",
+    PreviewDeploy::All
+)]
+#[case("", PreviewDeploy::Changed)]
+fn without_a_base_a_preview_is_whole_if_any_rule_says_so(
+    #[case] rules: &str,
+    #[case] expected: PreviewDeploy,
+) {
+    assert_eq!(preview_deploy(&settings(rules)), expected);
+}
+
+const SKIPPED: [&str; 5] =
+    ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
+
+fn pushed_with(title: &str, message: &str, branch: Option<&str>, tag: Option<&str>) -> String {
+    let source = Source { title: title.into(), ..source(branch, tag) };
+    outcome(RULES, &RepositoryEvent::Pushed { source, message: message.into() })
+}
+
+#[test]
+fn a_push_whose_commit_says_so_is_skipped() {
+    for marker in SKIPPED {
+        let title = format!("docs {marker}");
+        let reason = pushed_with(&title, &title, Some("master"), None);
+        assert_eq!(reason, format!("the commit's title says {marker}"));
+        let message = format!("docs\n\nonly words\n{}", marker.to_uppercase());
+        let reason = pushed_with("docs", &message, Some("master"), None);
+        assert_eq!(reason, format!("the commit's message says {marker}"));
+    }
+    let built = pushed_with("skip ci", "skip ci\n\n[ci]", Some("master"), None);
+    assert_eq!(built, "push deploy to staging");
+}
+
+#[test]
+fn a_tag_is_never_skipped() {
+    let title = "docs [skip ci]";
+    assert_eq!(pushed_with(title, title, None, Some("v1")), "tag deploy to prod");
+}
+
+#[test]
+fn a_pull_request_whose_title_says_so_is_skipped_and_its_preview_still_removed() {
+    let titled = |action, base: &str| RepositoryEvent::PullRequest {
+        action,
+        source: Source { title: "docs [no ci]".into(), ..source(Some("feature/x"), None) },
+        base: base.parse().expect("a branch"),
+        fork: false,
+    };
+    let reason = "the pull request's title says [no ci]";
+    assert_eq!(outcome(RULES, &titled(PullRequestAction::Synchronized, "next")), reason);
+    let removed = "pull_request_closed removes feature/x";
+    assert_eq!(outcome(RULES, &titled(PullRequestAction::Closed, "next")), removed);
+}
+
+/// The stages of a build by hand, with their services.
+fn stages_by_hand(rules: &str, branch: Option<&str>, tag: Option<&str>) -> Vec<String> {
+    let source = source(branch, tag);
+    by_hand(&settings(rules), source.branch.as_ref(), source.tag.as_ref())
+        .iter()
+        .map(|target| format!("{}{}", target.stage, of(target.services.as_ref())))
+        .collect()
 }
 
 #[rstest]
@@ -149,15 +293,25 @@ fn a_build_by_hand_goes_where_the_rule_says_whatever_its_trigger(
     #[case] tag: Option<&str>,
     #[case] expected: Option<&str>,
 ) {
-    let settings = settings(RULES);
-    let source = source(branch, tag);
-    let stage = stage_for(&settings, source.branch.as_ref(), source.tag.as_ref());
-    assert_eq!(stage.map(StageName::as_str), expected);
+    let found = stages_by_hand(RULES, branch, tag);
+    assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
 }
 
 #[test]
-fn by_hand_the_first_rule_that_matches_wins() {
-    let settings = settings("- { tag: 'v*', stage: staging }\n- { tag: 'v1*', stage: prod }\n");
-    let tag = "v1.0".parse().expect("a tag");
-    assert_eq!(stage_for(&settings, None, Some(&tag)).map(StageName::as_str), Some("staging"));
+fn by_hand_a_rule_that_names_the_ref_comes_before_globs_and_those_as_in_the_file() {
+    let rules = "- { tag: 'v*', stage: staging, services: [tasks] }
+- { tag: 'v1*', stage: prod }
+- { tag: v1.0, stage: prod, trigger: manual }
+";
+    assert_eq!(stages_by_hand(rules, None, Some("v1.0")), ["prod", "staging of tasks"]);
+    assert_eq!(stages_by_hand(rules, None, Some("v1.1")), ["staging of tasks", "prod"]);
+    assert_eq!(stages_by_hand(rules, None, Some("v2")), ["staging of tasks"]);
+}
+
+#[test]
+fn by_hand_the_services_of_all_rules_for_a_stage_are_built() {
+    let rules = "- { branch: master, stage: staging, services: [tasks] }
+- { branch: 'm*', stage: staging, trigger: manual, services: [restapi] }
+";
+    assert_eq!(stages_by_hand(rules, Some("master"), None), ["staging of restapi and tasks"]);
 }

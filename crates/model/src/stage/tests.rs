@@ -60,6 +60,14 @@ fn a_branch_called_like_a_long_lived_stage_gets_a_suffix() {
 }
 
 #[test]
+fn a_branch_called_like_a_personal_stage_leaves_it_its_name() {
+    // whoever gives out names passes those of all open stages, of whatever kind
+    let ann = stage("ann");
+    let name = preview_name(&branch("ann"), |name| same_stage(name, &ann));
+    assert!(name.as_str().starts_with("ann-") && !same_stage(&name, &ann), "{name}");
+}
+
+#[test]
 fn whoever_takes_every_name_so_far_is_evaded_by_another() {
     let asked = Cell::new(0);
     let name = preview_name(&branch("x"), |_| {

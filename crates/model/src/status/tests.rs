@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::job::Lease;
-use crate::pipeline::{Commands, Framework, Service};
+use crate::pipeline::{Framework, Step};
+use crate::plan::Condition;
 use crate::{JobId, ServiceName, WorkerId};
 
 fn name(text: &str) -> ServiceName {
@@ -14,16 +15,8 @@ fn name(text: &str) -> ServiceName {
 }
 
 fn planned(text: &str, decision: Decision) -> PlannedService {
-    let service = Service {
-        name: name(text),
-        path: text.to_owned(),
-        framework: Framework::Serverless,
-        depends_on: Vec::new(),
-        watch: Vec::new(),
-        commands: Commands::default(),
-        notes: Vec::new(),
-    };
-    PlannedService { service, decision }
+    let service = Service::new(name(text), text, Framework::Serverless);
+    PlannedService { service, region: Some("us-east-1".parse().expect("a region")), decision }
 }
 
 fn runs(text: &str) -> PlannedService {
@@ -55,7 +48,7 @@ fn skipped() -> JobState {
 }
 
 /// `context state description` of every status of a build with these jobs of the service `api`
-/// (a plan job has none), in a preview.
+/// (plan and post-deploy jobs have none), in a preview.
 fn wanted(
     services: Option<&[PlannedService]>,
     jobs: &[(JobKind, JobState)],
@@ -67,14 +60,17 @@ fn wanted(
         .map(|(kind, state)| JobView {
             id: JobId(Uuid::nil()),
             kind: *kind,
-            service: (*kind != JobKind::Plan).then_some(&api),
+            service: (!matches!(kind, JobKind::Plan | JobKind::PostDeploy)).then_some(&api),
             state,
             needs: &[],
+            condition: &Condition::Always,
+            changed_outputs: &[],
         })
         .collect();
     let stage: StageName = "feature-x".parse().expect("a stage");
     let stage = Some((&stage, StageKind::Preview));
-    shown(&statuses(Purpose::Deploy, stage, services, &jobs, outcome))
+    let end = outcome.map(|outcome| End { outcome, reason: None });
+    shown(&statuses(Purpose::Deploy, stage, services, &jobs, end))
 }
 
 fn shown(statuses: &[Status]) -> Vec<String> {
@@ -140,7 +136,7 @@ fn a_service_without_tests_does_not_leave_its_check_waiting() {
 #[test]
 fn a_planned_job_that_is_not_there_yet_is_not_green() {
     let mut tested = runs("api");
-    tested.service.commands.test = Some("npm test".into());
+    tested.service.commands.test = Some(Step::new("npm test"));
     let services = [tested];
     let shown = wanted(Some(&services), &[], None);
     assert_eq!(
@@ -181,6 +177,7 @@ fn a_failed_step_is_a_failure_and_what_waited_for_it_an_error() {
 #[rstest]
 #[case(FailureKind::Step, "failure")]
 #[case(FailureKind::Configuration, "failure")]
+#[case(FailureKind::Safeguard, "failure")]
 #[case(FailureKind::Limit, "failure")]
 #[case(FailureKind::Aws, "failure")]
 #[case(FailureKind::Checkout, "failure")]
@@ -239,6 +236,56 @@ fn a_long_lived_stage_is_named_and_a_build_without_stage_has_tests_alone() {
     assert!(contexts(Purpose::Remove, Some((&prod, StageKind::Preview))).is_empty());
 }
 
+fn follows(text: &str) -> PlannedService {
+    let reason = "nothing changed since abc1234; deployed only if the outputs of db change".into();
+    planned(text, Decision::Follow { of: vec![name("db")], reason })
+}
+
+fn unneeded() -> JobState {
+    JobState::Finished(Outcome::Unneeded { reason: "the outputs of db did not change".into() })
+}
+
+#[test]
+fn a_service_that_had_nothing_to_follow_is_green_and_says_so() {
+    let jobs = [(JobKind::Package, unneeded()), (JobKind::Deploy, unneeded())];
+    assert_eq!(
+        wanted(Some(&[follows("api")]), &jobs, Some(BuildOutcome::Skipped)),
+        [
+            "greenroom success: nothing was to do",
+            "greenroom/api/test success: skipped: nothing changed since abc1234; deployed only if the outputs of db change",
+            "greenroom/api/preview success: not needed: the outputs of db did not change",
+        ]
+    );
+}
+
+#[test]
+fn a_service_that_follows_waits_and_is_deployed_like_any_other() {
+    let services = [follows("api")];
+    let jobs = [(JobKind::Package, JobState::Blocked), (JobKind::Deploy, JobState::Blocked)];
+    let shown = wanted(Some(&services), &jobs, None);
+    assert_eq!(shown[2], "greenroom/api/preview pending: waiting for other jobs");
+    let jobs = [(JobKind::Package, succeeded()), (JobKind::Deploy, succeeded())];
+    let shown = wanted(Some(&services), &jobs, Some(BuildOutcome::Succeeded));
+    assert_eq!(shown[2], "greenroom/api/preview success: deployed");
+}
+
+#[test]
+fn the_regions_of_a_service_share_a_status_and_the_worst_of_them_is_shown() {
+    let skip = planned("api", Decision::Skip { reason: "nothing changed since abc1234".into() });
+    let services = [skip, runs("api")];
+    let jobs = [(JobKind::Deploy, succeeded()), (JobKind::Deploy, failure(FailureKind::Aws, "no"))];
+    let shown = wanted(Some(&services), &jobs, Some(BuildOutcome::Failed));
+    assert_eq!(shown.len(), 3);
+    assert_eq!(shown[2], "greenroom/api/preview failure: deploy failed: no");
+}
+
+#[test]
+fn the_stage_s_own_command_is_named_when_it_fails() {
+    let jobs = [(JobKind::PostDeploy, failure(FailureKind::Step, "the smoke test failed"))];
+    let shown = wanted(Some(&[runs("api")]), &jobs, Some(BuildOutcome::Failed));
+    assert_eq!(shown[0], "greenroom failure: post_deploy failed: the smoke test failed");
+}
+
 proptest! {
     #[test]
     fn a_description_fits_on_one_line_within_the_limit(message in "(\\PC|\n){0,300}") {
@@ -248,4 +295,23 @@ proptest! {
         let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
         prop_assert_eq!(short.ends_with('…') && short != line, line.chars().count() > MAX_DESCRIPTION_CHARS);
     }
+}
+
+#[test]
+fn a_build_whose_plan_was_refused_says_why() {
+    let jobs = [JobView {
+        id: JobId(Uuid::nil()),
+        kind: JobKind::Plan,
+        service: None,
+        state: &succeeded(),
+        needs: &[],
+        condition: &Condition::Always,
+        changed_outputs: &[],
+    }];
+    let reason = Some("services depend on each other in a circle: a -> b -> a");
+    let end = Some(End { outcome: BuildOutcome::Failed, reason });
+    assert_eq!(
+        shown(&statuses(Purpose::Deploy, None, None, &jobs, end)),
+        ["greenroom failure: failed: services depend on each other in a circle: a -> b -> a"]
+    );
 }

@@ -1,10 +1,13 @@
 //! A build as the database holds it, joined with the names of its app and stage.
 
 use chrono::{DateTime, Utc};
+use model::app::PreviewDeploy;
 use model::build::{BuildEvent, BuildOutcome, Purpose, Source};
 use model::plan::PlannedService;
 use model::stage::StageKind;
-use model::{AppId, AppName, BranchName, BuildId, CommitSha, StageId, StageName, TagName};
+use model::{
+    AppId, AppName, BranchName, BuildId, CommitSha, ServiceName, StageId, StageName, TagName,
+};
 
 use super::{Build, BuildState};
 use crate::error::{Error, Result};
@@ -16,7 +19,8 @@ macro_rules! build_columns {
         concat!(
             "select b.id, b.app_id, a.name as app, b.number, b.event, b.purpose, b.stage_id, \
              s.name as stage, s.kind as stage_kind, b.commit_sha, b.branch, b.tag, \
-             b.pull_request, b.title, b.author, b.forced, b.planned, b.state, b.outcome, \
+             b.pull_request, b.title, b.author, b.forced, b.services, \
+             b.preview_deploy, b.planned, b.state, b.outcome, \
              b.reason, b.cancel_requested_at, b.cancel_reason, b.superseded_by, b.created_at, \
              case when b.state = 'finished' then b.started_at \
                  else (select min(j.started_at) from job j where j.build_id = b.id) \
@@ -46,6 +50,8 @@ pub(super) struct Row {
     title: String,
     author: String,
     forced: bool,
+    services: Option<Vec<ServiceName>>,
+    preview_deploy: PreviewDeploy,
     #[sqlx(json(nullable))]
     planned: Option<Vec<PlannedService>>,
     state: BuildState,
@@ -89,6 +95,8 @@ impl TryFrom<Row> for Build {
                 author: row.author,
             },
             forced: row.forced,
+            services: row.services.map(|names| names.into_iter().collect()),
+            preview_deploy: row.preview_deploy,
             planned: row.planned,
             state: row.state,
             outcome: row.outcome,

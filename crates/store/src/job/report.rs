@@ -54,12 +54,16 @@ pub async fn finish(
 ) -> Result<BuildId> {
     let failure_kind = match outcome {
         Outcome::Failed(failure) => Some(failure.kind.as_str()),
-        Outcome::Succeeded | Outcome::Canceled { .. } | Outcome::Skipped { .. } => None,
+        Outcome::Succeeded
+        | Outcome::Canceled { .. }
+        | Outcome::Skipped { .. }
+        | Outcome::Unneeded { .. } => None,
     };
     let build: Option<BuildId> = sqlx::query_scalar(
         "with done as (
              update job set state = 'finished', outcome = $3, failure_kind = $4, reason = $5,
-                 result = $6, finished_at = $7, worker_id = null, lease_expires_at = null
+                 result = $6, finished_at = $7, worker_id = null, lease_expires_at = null,
+                 slot = null, slot_app_id = null
              where id = $1 and attempt = $2 and state = 'running'
              returning build_id)
          insert into build_mark (build_id) select build_id from done returning build_id",

@@ -3,21 +3,30 @@
 
 use chrono::{DateTime, Utc};
 use model::job::{Failure, FailureKind, JobKind, JobState, Lease, Outcome};
-use model::pipeline::Service;
+use model::plan::Condition;
 use model::worker_api::JobResult;
-use model::{BuildId, InstanceId, JobId, ServiceName, WorkerId};
+use model::{BuildId, InstanceId, JobId, Region, ServiceName, WorkerId};
+use sqlx::types::Json;
 
-use super::Job;
+use super::{Job, Work};
 use crate::error::{Error, Result};
 
 macro_rules! job_columns {
     () => {
-        "id, build_id, kind, service, instance_id, state, attempt, worker_id, lease_expires_at, \
-         outcome, failure_kind, reason, cancel_requested_at, spec, result, needs, queued_at, \
-         started_at, finished_at"
+        "id, build_id, kind, service, region, instance_id, state, attempt, worker_id, \
+         lease_expires_at, outcome, failure_kind, reason, cancel_requested_at, spec, result, \
+         needs, condition, queued_at, started_at, finished_at"
     };
 }
 pub(super) use job_columns;
+
+/// The column of a condition: most jobs have none to keep.
+pub(super) fn condition(condition: &Condition<JobId>) -> Option<Json<&Condition<JobId>>> {
+    match condition {
+        Condition::Always => None,
+        Condition::OutputsOf(_) | Condition::AnyOf(_) => Some(Json(condition)),
+    }
+}
 
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
@@ -25,6 +34,7 @@ pub(super) struct Row {
     build_id: BuildId,
     kind: JobKind,
     service: Option<ServiceName>,
+    region: Option<Region>,
     instance_id: Option<InstanceId>,
     state: String,
     attempt: i32,
@@ -34,11 +44,13 @@ pub(super) struct Row {
     failure_kind: Option<FailureKind>,
     reason: Option<String>,
     cancel_requested_at: Option<DateTime<Utc>>,
-    #[sqlx(json(nullable))]
-    spec: Option<Service>,
+    #[sqlx(json(nullable), rename = "spec")]
+    work: Option<Work>,
     #[sqlx(json(nullable))]
     result: Option<JobResult>,
     needs: Vec<JobId>,
+    #[sqlx(json(nullable))]
+    condition: Option<Condition<JobId>>,
     queued_at: Option<DateTime<Utc>>,
     started_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
@@ -68,6 +80,7 @@ impl Row {
             }
             "canceled" => Some(Outcome::Canceled { reason: reason? }),
             "skipped" => Some(Outcome::Skipped { reason: reason? }),
+            "unneeded" => Some(Outcome::Unneeded { reason: reason? }),
             _ => None,
         }
     }
@@ -87,14 +100,16 @@ impl TryFrom<Row> for Job {
             build_id: row.build_id,
             kind: row.kind,
             service: row.service,
+            region: row.region,
             instance_id: row.instance_id,
             state,
             attempt: row.attempt,
             failure_kind: row.failure_kind,
             cancel_requested_at: row.cancel_requested_at,
-            spec: row.spec,
+            work: row.work,
             result: row.result,
             needs: row.needs,
+            condition: row.condition.unwrap_or_default(),
             queued_at: row.queued_at,
             started_at: row.started_at,
             finished_at: row.finished_at,

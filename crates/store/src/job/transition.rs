@@ -118,12 +118,17 @@ async fn step(
     };
     let failure_kind = outcome.and_then(|outcome| match outcome {
         Outcome::Failed(failure) => Some(failure.kind.as_str()),
-        Outcome::Succeeded | Outcome::Canceled { .. } | Outcome::Skipped { .. } => None,
+        Outcome::Succeeded
+        | Outcome::Canceled { .. }
+        | Outcome::Skipped { .. }
+        | Outcome::Unneeded { .. } => None,
     });
     let queued = matches!(state, JobState::Queued { .. });
     sqlx::query(
         "with changed as (
              update job set state = $2, attempt = $3, worker_id = $4, lease_expires_at = $5,
+                 slot = case when $2 = 'running' then slot end,
+                 slot_app_id = case when $2 = 'running' then slot_app_id end,
                  outcome = $6, failure_kind = $7, reason = $8,
                  queued_at = case when $9 then $10 else queued_at end,
                  finished_at = case when $6::text is not null then $10 end

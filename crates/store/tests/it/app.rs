@@ -1,11 +1,8 @@
-//! Apps and their secrets.
+//! Apps.
 
-use std::collections::BTreeSet;
-
-use model::{AppId, ParameterKey, ProfileName};
-use secrecy::{ExposeSecret, SecretString};
+use model::AppId;
 use sqlx::PgPool;
-use store::{Error, app, secret, vault::Vault};
+use store::{Error, app};
 
 use crate::support::{at, id, settings};
 
@@ -69,40 +66,4 @@ async fn build_numbers_count_from_one_per_app(pool: PgPool) {
     assert_eq!(app::next_build_number(&mut conn, two).await.unwrap(), 1);
     let missing = app::next_build_number(&mut conn, AppId(id())).await;
     assert!(matches!(missing, Err(Error::NotFound { .. })));
-}
-
-#[sqlx::test(migrator = "store::MIGRATOR")]
-async fn a_secret_opens_in_its_own_row_only(pool: PgPool) {
-    let mut conn = pool.acquire().await.unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let vault = Vault::load_or_create(&directory.path().join("secret.key")).unwrap();
-    let app = app::put(&mut conn, AppId(id()), &settings("workshop", "acme/workshop"), at(0))
-        .await
-        .unwrap();
-    let profile: ProfileName = "development".parse().unwrap();
-    let (key, other): (ParameterKey, ParameterKey) =
-        ("api_key".parse().unwrap(), "token".parse().unwrap());
-    for (key, value) in [(&key, "old"), (&key, "hunter2"), (&other, "tr0ub4dor")] {
-        secret::put(&mut conn, &vault, id(), app, &profile, key, &SecretString::from(value), at(0))
-            .await
-            .unwrap();
-    }
-    let opened = secret::open(&mut conn, &vault, app, &profile).await.unwrap();
-    assert_eq!(opened[&key].expose_secret(), "hunter2");
-    assert_eq!(opened[&other].expose_secret(), "tr0ub4dor");
-    let stored: Vec<Vec<u8>> =
-        sqlx::query_scalar("select ciphertext from secret").fetch_all(&mut *conn).await.unwrap();
-    assert!(stored.iter().all(|bytes| !bytes.windows(7).any(|part| part == b"hunter2")));
-
-    sqlx::query("update secret set ciphertext = (select ciphertext from secret where key = 'token') where key = 'api_key'")
-        .execute(&mut *conn).await.unwrap();
-    assert!(matches!(secret::open(&mut conn, &vault, app, &profile).await, Err(Error::Vault(_))));
-
-    secret::retain(&mut conn, app, &[(profile.clone(), other.clone())]).await.unwrap();
-    assert_eq!(
-        secret::keys(&mut conn, app).await.unwrap(),
-        BTreeSet::from([(profile.clone(), other)])
-    );
-    secret::retain(&mut conn, app, &[]).await.unwrap();
-    assert!(secret::open(&mut conn, &vault, app, &profile).await.unwrap().is_empty());
 }

@@ -1,5 +1,8 @@
 //! Builds: one per delivery, settled when marked, superseded by newer ones, paged by key.
 
+use std::collections::BTreeSet;
+
+use model::ServiceName;
 use model::build::{BuildOutcome, Purpose};
 use model::job::{JobKind, Outcome};
 use model::plan::{Decision, PlannedService};
@@ -22,6 +25,7 @@ async fn a_build_reads_back_with_its_names(pool: PgPool) {
     assert_eq!(build::find(&mut conn, app, 1).await.unwrap(), Some(found.clone()));
     assert_eq!(build::find(&mut conn, app, 2).await.unwrap(), None);
     let planned = vec![PlannedService {
+        region: Some("us-east-1".parse().unwrap()),
         service: service("restapi"),
         decision: Decision::Run { reason: "never deployed".into() },
     }];
@@ -88,7 +92,7 @@ async fn a_newer_build_supersedes_the_unfinished_older_ones_of_its_stage(pool: P
     let newest = crate::support::build(&mut conn, app, staging).await;
     build::request_cancel(&mut conn, first, "asked to", at(1)).await.unwrap();
     settle(&mut conn).await;
-    let superseded = build::supersede(&mut conn, staging, 4, 4, at(2)).await.unwrap();
+    let superseded = build::supersede(&mut conn, staging, 4, 4, None, at(2)).await.unwrap();
     assert_eq!(superseded, [second]);
     assert_eq!(settle(&mut conn).await, [second]);
     let found = build::get(&mut conn, second).await.unwrap();
@@ -100,6 +104,30 @@ async fn a_newer_build_supersedes_the_unfinished_older_ones_of_its_stage(pool: P
     }
     let asked = build::get(&mut conn, first).await.unwrap();
     assert_eq!(asked.cancel_reason.as_deref(), Some("asked to"));
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_build_for_some_services_supersedes_no_work_on_others(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (app, staging, all) = world(&mut conn).await;
+    let services = |names: &[&str]| -> BTreeSet<ServiceName> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    };
+    let mut made = Vec::new();
+    for names in [&["restapi"][..], &["restapi", "tasks"], &["tasks"]] {
+        let wanted = Some(services(names));
+        let new = NewBuild { services: wanted, ..new_build(&mut conn, app, staging).await };
+        build::insert(&mut conn, &new).await.unwrap();
+        made.push(new.id);
+    }
+    let newer = services(&["database", "restapi"]);
+    let ended = build::supersede(&mut conn, staging, 9, 9, Some(&newer), at(1)).await.unwrap();
+    assert_eq!(ended, [made[0]]);
+    for kept in [all, made[1], made[2]] {
+        assert_eq!(build::get(&mut conn, kept).await.unwrap().cancel_requested_at, None);
+    }
+    let ended = build::supersede(&mut conn, staging, 9, 9, None, at(2)).await.unwrap();
+    assert_eq!(ended.len(), 3);
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]

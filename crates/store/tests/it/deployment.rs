@@ -9,10 +9,11 @@ use model::{ArtifactId, BuildId, DeploymentId, InstanceId, JobId, StageId, Worke
 use sqlx::{PgConnection, PgPool};
 use store::artifact::NewArtifact;
 use store::deployment::NewDeployment;
+use store::instance::Success;
 use store::{Error, artifact, deployment, instance, job};
 use uuid::Uuid;
 
-use crate::support::{at, claim, id, service, sha, stage, world};
+use crate::support::{at, claim, id, region, service, sha, stage, world};
 
 async fn package(conn: &mut PgConnection, build: BuildId, stage: StageId) -> NewArtifact {
     let job = crate::support::job(conn, build, JobKind::Package, None).await;
@@ -60,13 +61,32 @@ async fn a_repackaged_artifact_keeps_its_identity(pool: PgPool) {
     let first = package(&mut conn, build, staging).await;
     let again = NewArtifact { id: ArtifactId(id()), digest: "e".repeat(64), ..first.clone() };
     assert_eq!(artifact::insert(&mut conn, &again).await.unwrap(), first.id);
-    let found = artifact::of_build(&mut conn, build, &first.service).await.unwrap().unwrap();
+    let found =
+        artifact::of_build(&mut conn, build, &first.service, &first.region).await.unwrap().unwrap();
     assert_eq!((found.id, &found.digest), (first.id, &again.digest));
     assert_eq!(artifact::get(&mut conn, first.id).await.unwrap(), found);
-    assert_eq!(
-        artifact::of_build(&mut conn, build, &"other".parse().unwrap()).await.unwrap(),
-        None
-    );
+    let other = "other".parse().unwrap();
+    assert_eq!(artifact::of_build(&mut conn, build, &other, &first.region).await.unwrap(), None);
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn each_region_of_a_service_has_its_own_artifact(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (_, staging, build) = world(&mut conn).await;
+    let here = package(&mut conn, build, staging).await;
+    let job = crate::support::job(&mut conn, build, JobKind::Package, None).await;
+    let there = NewArtifact {
+        id: ArtifactId(id()),
+        job_id: job,
+        region: region("eu-west-1"),
+        ..here.clone()
+    };
+    artifact::insert(&mut conn, &there).await.unwrap();
+    for made in [here, there] {
+        let found =
+            artifact::of_build(&mut conn, build, &made.service, &made.region).await.unwrap();
+        assert_eq!(found.map(|found| found.id), Some(made.id));
+    }
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]
@@ -148,34 +168,37 @@ async fn an_instance_remembers_its_last_good_deployment(pool: PgPool) {
     let target = crate::support::instance(&mut conn, staging, "restapi").await;
     assert_eq!(crate::support::instance(&mut conn, staging, "restapi").await, target);
     let stack = DeployedStack {
-        stack: "restapi-staging".into(),
+        stacks: vec!["restapi-staging".into(), "restapi-staging-cdn".into()],
+        left_at: BTreeMap::new(),
         outputs: BTreeMap::from([("Url".to_owned(), "https://x".to_owned())]),
         endpoints: vec!["GET https://x/hello".into()],
     };
     instance::set_running(&mut conn, target, InstanceState::Deploying, at(1)).await.unwrap();
-    instance::deployed(
-        &mut conn,
-        target,
-        &sha('a'),
-        1,
-        made.id,
-        &service("restapi"),
-        &stack,
-        at(2),
-    )
-    .await
-    .unwrap();
+    let (commit, spec) = (sha('a'), service("restapi"));
+    let success = Success {
+        commit: &commit,
+        build_number: 1,
+        artifact: made.id,
+        spec: &spec,
+        stack: &stack,
+        read_at: Some(at(1)),
+        parameters_digest: Some("d1"),
+        outputs_changed: true,
+    };
+    instance::deployed(&mut conn, target, &success, at(2)).await.unwrap();
     instance::failed(&mut conn, target, "rolled back", at(3)).await.unwrap();
     let found = instance::get(&mut conn, target).await.unwrap();
     assert_eq!(
         (found.state, found.reason.as_deref()),
         (InstanceState::Failed, Some("rolled back"))
     );
+    assert!(!found.parameters_changed("d1") && found.parameters_changed("d2"));
     assert_eq!(
         (found.commit, found.build_number, found.artifact_id),
         (Some(sha('a')), Some(1), Some(made.id))
     );
-    assert_eq!((found.stack.as_deref(), &found.outputs), (Some("restapi-staging"), &stack.outputs));
+    assert_eq!((&found.stacks, &found.outputs), (&stack.stacks, &stack.outputs));
+    assert_eq!((found.read_at, found.outputs_changed_at), (Some(at(1)), Some(at(2))));
     assert!(
         instance::set_running(&mut conn, target, InstanceState::Deployed, at(4)).await.is_err()
     );

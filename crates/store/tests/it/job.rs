@@ -1,6 +1,7 @@
 //! The life of a job: reports fenced by the attempt, lost leases, the engine's transitions.
 
 use model::job::{Failure, FailureKind, JobEvent, JobKind, JobState, Outcome};
+use model::plan::Condition;
 use model::worker_api::JobResult;
 use model::{BuildId, JobId, WorkerId};
 use sqlx::{PgConnection, PgPool};
@@ -24,15 +25,32 @@ async fn jobs_read_back_as_they_were_made(pool: PgPool) {
     let package = NewJob {
         needs: vec![plan.id, test.id],
         state: NewJobState::Blocked,
+        condition: Condition::OutputsOf(vec![test.id]),
         ..new_job(build, JobKind::Package, None)
     };
-    job::insert(&mut conn, &[plan.clone(), test.clone(), package.clone()], at(3)).await.unwrap();
+    let last = NewJob {
+        needs: vec![package.id],
+        state: NewJobState::Blocked,
+        condition: Condition::AnyOf(vec![package.id]),
+        ..new_job(build, JobKind::PostDeploy, None)
+    };
+    let new = [plan.clone(), test.clone(), package.clone(), last.clone()];
+    job::insert(&mut conn, &new, at(3)).await.unwrap();
     job::insert(&mut conn, &[], at(3)).await.unwrap();
     assert_eq!(settle(&mut conn).await, [build]);
     let jobs = job::list(&mut conn, build).await.unwrap();
-    assert_eq!(jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [plan.id, test.id, package.id]);
-    assert_eq!((&jobs[0].spec, &jobs[0].service), (&None, &None));
-    assert_eq!((&jobs[1].spec, &jobs[1].service), (&test.spec, &test.service));
+    assert_eq!(
+        jobs.iter().map(|job| job.id).collect::<Vec<_>>(),
+        new.iter().map(|job| job.id).collect::<Vec<_>>()
+    );
+    assert_eq!((&jobs[0].work, &jobs[0].service), (&None, &None));
+    assert_eq!((&jobs[1].work, &jobs[1].service), (&test.work, &test.service));
+    assert_eq!((&jobs[1].region, &jobs[2].region), (&None, &package.region));
+    assert_eq!((&jobs[3].work, &jobs[3].service), (&last.work, &None));
+    assert!(jobs[3].work.as_ref().unwrap().step().is_some());
+    for (job, new) in jobs.iter().zip(&new) {
+        assert_eq!(job.condition, new.condition);
+    }
     assert_eq!((jobs[1].queued_at, jobs[2].queued_at), (Some(at(3)), None));
     assert_eq!(jobs[1].state, JobState::Queued { attempt: 1 });
     assert_eq!((&jobs[2].state, &jobs[2].needs), (&JobState::Blocked, &package.needs));
@@ -173,4 +191,37 @@ async fn the_engine_moves_jobs_only_where_their_life_allows(pool: PgPool) {
     );
     let refused = job::transition(&mut conn, three, &JobEvent::NeedsMet, at(6)).await;
     assert!(matches!(refused, Err(Error::NotAllowed(_))));
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_job_that_had_nothing_to_do_says_why(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (_, _, build) = world(&mut conn).await;
+    let new = NewJob { state: NewJobState::Blocked, ..new_job(build, JobKind::PostDeploy, None) };
+    job::insert(&mut conn, std::slice::from_ref(&new), at(0)).await.unwrap();
+    let reason = "nothing was deployed".to_owned();
+    let unneeded = JobEvent::Unneeded { reason: reason.clone() };
+    job::transition(&mut conn, new.id, &unneeded, at(1)).await.unwrap();
+    let ended = job::get(&mut conn, new.id).await.unwrap();
+    assert_eq!(ended.state, JobState::Finished(Outcome::Unneeded { reason }));
+    assert!(claim(&mut conn).await.is_none());
+    let silent = sqlx::query("update job set reason = null where id = $1").bind(new.id);
+    assert!(silent.execute(&mut *conn).await.is_err(), "an end without a reason is refused");
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_failure_keeps_what_was_found_out_before_it(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (_, _, build) = world(&mut conn).await;
+    crate::support::job(&mut conn, build, JobKind::Package, None).await;
+    let held = claim(&mut conn).await.unwrap();
+    let refused = Outcome::Failed(Failure {
+        kind: FailureKind::Safeguard,
+        message: "eu-west-1 is not allowed".into(),
+    });
+    let found = JobResult::Checked { change: Vec::new(), findings: Vec::new(), found: [].into() };
+    job::finish(&mut conn, held.id, 1, &refused, Some(&found), at(20)).await.unwrap();
+    let ended = job::get(&mut conn, held.id).await.unwrap();
+    assert_eq!(ended.state, JobState::Finished(refused));
+    assert!(matches!(ended.result, Some(JobResult::Checked { .. })));
 }

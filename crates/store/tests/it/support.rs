@@ -3,15 +3,16 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Duration, Utc};
-use model::app::Settings;
+use model::app::{PreviewDeploy, Settings};
 use model::build::{BuildEvent, Purpose, Source};
 use model::job::JobKind;
-use model::pipeline::{Commands, Framework, Service};
+use model::pipeline::{Framework, Service, Step};
+use model::plan::Condition;
 use model::stage::StageKind;
-use model::{AppId, BuildId, InstanceId, JobId, StageId, WorkerId};
+use model::{AppId, BuildId, InstanceId, JobId, Region, StageId, WorkerId};
 use sqlx::PgConnection;
 use store::build::NewBuild;
-use store::job::{NewJob, NewJobState};
+use store::job::{NewJob, NewJobState, Work};
 use store::stage::NewStage;
 use uuid::Uuid;
 
@@ -30,6 +31,10 @@ pub(crate) fn sha(digit: char) -> model::CommitSha {
     digit.to_string().repeat(40).parse().expect("a commit")
 }
 
+pub(crate) fn region(name: &str) -> Region {
+    name.parse().expect("a region")
+}
+
 pub(crate) fn settings(app: &str, repository: &str) -> Settings {
     serde_json::from_value(serde_json::json!({
         "app": app,
@@ -46,15 +51,7 @@ pub(crate) fn settings(app: &str, repository: &str) -> Settings {
 }
 
 pub(crate) fn service(name: &str) -> Service {
-    Service {
-        name: name.parse().expect("a service"),
-        path: name.into(),
-        framework: Framework::Serverless,
-        depends_on: Vec::new(),
-        watch: Vec::new(),
-        commands: Commands::default(),
-        notes: Vec::new(),
-    }
+    Service::new(name.parse().expect("a service"), name, Framework::Serverless)
 }
 
 pub(crate) async fn app(conn: &mut PgConnection) -> AppId {
@@ -100,6 +97,8 @@ pub(crate) async fn new_build(conn: &mut PgConnection, app: AppId, stage: StageI
             author: "octocat".into(),
         },
         forced: false,
+        services: None,
+        preview_deploy: PreviewDeploy::default(),
         delivery_guid: None,
         created_at: at(0),
     }
@@ -120,23 +119,43 @@ pub(crate) async fn world(conn: &mut PgConnection) -> (AppId, StageId, BuildId) 
 }
 
 pub(crate) async fn instance(conn: &mut PgConnection, stage: StageId, name: &str) -> InstanceId {
-    let service = service(name);
-    let region = "us-east-1".parse().expect("a region");
+    instance_in(conn, stage, name, "us-east-1").await
+}
+
+pub(crate) async fn instance_in(
+    conn: &mut PgConnection,
+    stage: StageId,
+    name: &str,
+    place: &str,
+) -> InstanceId {
+    let (service, region) = (service(name), region(place));
     store::instance::ensure(conn, InstanceId(id()), stage, &service.name, &region, &service, at(0))
         .await
         .expect("an instance")
 }
 
 pub(crate) fn new_job(build: BuildId, kind: JobKind, instance: Option<InstanceId>) -> NewJob {
-    let spec = (kind != JobKind::Plan).then(|| service("restapi"));
+    let work = match kind {
+        JobKind::Plan => None,
+        JobKind::PostDeploy => Some(Work::Step(Step::new("./smoke-test"))),
+        JobKind::Test | JobKind::Package | JobKind::Deploy | JobKind::Remove => {
+            Some(Work::from(service("restapi")))
+        }
+    };
+    let region = match kind {
+        JobKind::Plan | JobKind::Test | JobKind::PostDeploy => None,
+        JobKind::Package | JobKind::Deploy | JobKind::Remove => Some(region("us-east-1")),
+    };
     NewJob {
         id: JobId(id()),
         build_id: build,
         kind,
-        service: spec.as_ref().map(|spec| spec.name.clone()),
+        service: work.as_ref().and_then(Work::service).map(|service| service.name.clone()),
+        region,
         instance_id: instance,
-        spec,
+        work,
         needs: Vec::new(),
+        condition: Condition::Always,
         state: NewJobState::Queued,
     }
 }

@@ -5,9 +5,9 @@ use axum::body::Bytes;
 use axum::extract::{Extension, Path, Query, State as Extract};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use model::AppName;
 use model::app::{AppFile, parse_json};
 use model::permission::Action;
+use model::{AppName, StageName};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::signals::Topic;
@@ -31,6 +31,9 @@ struct Applied {
     #[serde(flatten)]
     app: AppView,
     warnings: Vec<String>,
+    /// The stages that run with other parameters than they now have: a forced build of each puts
+    /// them into force.
+    parameters_changed: Vec<StageName>,
 }
 
 pub(super) async fn list(Extract(state): Extract<State>) -> Result<Json<Apps>> {
@@ -81,9 +84,13 @@ pub(super) async fn put(
     if options.dry_run {
         tx.rollback().await.map_err(Error::internal)?;
         let changes: Vec<ChangeView> = applied.changes.into_iter().map(Into::into).collect();
-        return Ok(
-            Json(json!({ "app": name, "changes": changes, "warnings": warnings })).into_response()
-        );
+        let answer = json!({
+            "app": name,
+            "changes": changes,
+            "parameters_changed": applied.parameters_changed,
+            "warnings": warnings,
+        });
+        return Ok(Json(answer).into_response());
     }
     if let Some(id) = repository_id {
         let repository = &file.settings.repository;
@@ -96,7 +103,9 @@ pub(super) async fn put(
     }
     state.signals.wake_engine();
     state.signals.touched(Topic::Board);
-    Ok((status(applied.created), Json(Applied { app, warnings })).into_response())
+    let parameters_changed = applied.parameters_changed;
+    let answer = Applied { app, warnings, parameters_changed };
+    Ok((status(applied.created), Json(answer)).into_response())
 }
 
 fn mistakes(error: ApplyError) -> Error {

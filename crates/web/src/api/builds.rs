@@ -1,13 +1,12 @@
-//! Builds: listed, shown, started, canceled, run again.
+//! Builds: listed, shown, canceled, run again. How they are started stands in [`super::start`].
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, Query, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
-use model::build::{Purpose, Source};
+use model::build::Purpose;
 use model::permission::Action;
-use model::stage::{StageKind, StageState};
-use model::{AppName, BranchName, CommitSha, StageId, StageName, TagName};
+use model::{AppName, StageName};
 use serde::{Deserialize, Serialize};
 use store::PgConnection;
 use store::app::App;
@@ -15,6 +14,7 @@ use store::build::{Before, Build, BuildFilter, BuildState};
 use store::signals::Topic;
 
 use super::app;
+use super::start::open;
 use super::view::BuildView;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
@@ -133,142 +133,7 @@ async fn whole(state: &State, conn: &mut PgConnection, build: Build) -> Result<J
     Ok(Json(BuildView::whole(state, build, jobs)))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
-    branch: Option<BranchName>,
-    commit: Option<CommitSha>,
-    tag: Option<TagName>,
-    stage: Option<StageName>,
-    #[serde(default)]
-    force: bool,
-}
-
-pub(super) async fn create(
-    Extract(state): Extract<State>,
-    Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<(StatusCode, Json<BuildView>)> {
-    caller.may(Action::Build)?;
-    let wanted: Wanted = extract::json(&headers, &body)?;
-    let app = {
-        let mut conn = state.db.acquire().await?;
-        app(&mut conn, &name).await?
-    };
-    let source = source(&state, &app, &wanted, &caller).await?;
-    let mut tx = state.db.begin().await?;
-    let stage = stage_for(&state, &mut tx, &app, &wanted).await?;
-    let order =
-        Order { purpose: Purpose::Deploy, stage: Some(stage), source, forced: wanted.force };
-    let build = order::build(&state, &mut tx, &app, order).await?;
-    let jobs = store::job::list(&mut tx, build.id).await?;
-    tx.commit().await.map_err(Error::internal)?;
-    started(&state, &build);
-    Ok((StatusCode::CREATED, Json(BuildView::whole(&state, build, jobs))))
-}
-
-/// The commit to build; GitHub is asked for a branch's head, or for what a tag leads to.
-async fn source(state: &State, app: &App, wanted: &Wanted, caller: &Caller) -> Result<Source> {
-    let commit = match (&wanted.commit, &wanted.branch, &wanted.tag) {
-        (Some(commit), _, _) => commit.clone(),
-        (None, Some(branch), None) => branch_head(state, app, branch).await?,
-        (None, None, Some(tag)) => tag_commit(state, app, tag).await?,
-        (None, Some(_), Some(_)) => {
-            return Err(Error::invalid("tag", "name either a branch or a tag"));
-        }
-        (None, None, None) => {
-            return Err(Error::invalid(
-                "branch",
-                "name a branch, a tag, or a commit with its stage",
-            ));
-        }
-    };
-    let what = match (&wanted.branch, &wanted.tag) {
-        (Some(branch), _) => branch.to_string(),
-        (None, Some(tag)) => tag.to_string(),
-        (None, None) => commit.short().to_owned(),
-    };
-    Ok(Source {
-        title: format!("Build of {what}"),
-        commit,
-        branch: wanted.branch.clone(),
-        tag: wanted.tag.clone(),
-        pull_request: None,
-        author: caller.name.clone(),
-    })
-}
-
-async fn branch_head(state: &State, app: &App, branch: &BranchName) -> Result<CommitSha> {
-    let head = github(state, "branch")?.branch_head(&app.repository, branch.as_str()).await?;
-    head.ok_or_else(|| {
-        Error::invalid("branch", format!("{} has no branch {branch}", app.repository))
-    })
-}
-
-async fn tag_commit(state: &State, app: &App, tag: &TagName) -> Result<CommitSha> {
-    let commit = github(state, "tag")?.tag_commit(&app.repository, tag).await?;
-    commit.ok_or_else(|| {
-        let message = format!("{} has no tag {tag} that leads to a commit", app.repository);
-        Error::invalid("tag", message)
-    })
-}
-
-fn github<'a>(state: &'a State, what: &str) -> Result<&'a github::GitHub> {
-    state.github.as_deref().ok_or_else(|| {
-        let message = format!(
-            "the server has no identity on GitHub (`github.token` or `github.app_id`) to look \
-             the {what} up with: name the commit too"
-        );
-        Error::invalid("commit", message)
-    })
-}
-
-/// The stage that is named, or the one that the rules give the branch or tag, or its preview.
-async fn stage_for(
-    state: &State,
-    conn: &mut PgConnection,
-    app: &App,
-    wanted: &Wanted,
-) -> Result<StageId> {
-    if let Some(name) = &wanted.stage {
-        if app.settings.stages.contains_key(name) {
-            return order::long_lived(state, conn, app, name).await;
-        }
-        let stage = store::stage::find_open(conn, app.id, name)
-            .await?
-            .ok_or_else(|| Error::invalid("stage", format!("{} has no stage {name}", app.name)))?;
-        return open(stage.id, stage.state, name, stage.kind);
-    }
-    let (branch, tag) = (wanted.branch.as_ref(), wanted.tag.as_ref());
-    if let Some(name) = model::rule::stage_for(&app.settings, branch, tag) {
-        return order::long_lived(state, conn, app, name).await;
-    }
-    let preview = match &wanted.branch {
-        Some(branch) => store::stage::find_preview(conn, app.id, branch).await?,
-        None => None,
-    };
-    let preview = preview.ok_or_else(|| {
-        Error::invalid("stage", "no rule and no preview says where this goes: name a stage")
-    })?;
-    open(preview.id, preview.state, &preview.name, preview.kind)
-}
-
-fn open(id: StageId, state: StageState, name: &StageName, kind: StageKind) -> Result<StageId> {
-    match state {
-        StageState::Active => Ok(id),
-        StageState::Removing | StageState::RemoveFailed | StageState::Closed => {
-            Err(Error::Conflict(format!(
-                "the {} stage {name} is {}: nothing can be built there",
-                kind.as_str(),
-                state.as_str().replace('_', " ")
-            )))
-        }
-    }
-}
-
-fn started(state: &State, build: &Build) {
+pub(super) fn started(state: &State, build: &Build) {
     state.signals.wake_engine();
     state.signals.wake_workers();
     changed(state, build);
@@ -356,13 +221,15 @@ pub(crate) async fn rerun_build(
         (Purpose::Remove, Some(stage)) => order::remove(state, &mut tx, &app, &stage).await?,
         (Purpose::Deploy | Purpose::Test | Purpose::Remove, stage) => {
             if let Some(stage) = &stage {
-                open(stage.id, stage.state, &stage.name, stage.kind)?;
+                open(stage)?;
             }
             let order = Order {
                 purpose: old.purpose,
                 stage: stage.map(|stage| stage.id),
                 source: old.source,
                 forced: !failed_only,
+                services: old.services,
+                preview_deploy: old.preview_deploy,
             };
             order::build(state, &mut tx, &app, order).await?
         }

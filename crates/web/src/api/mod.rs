@@ -8,6 +8,7 @@ pub(crate) mod builds;
 mod follow;
 pub(crate) mod jobs;
 pub(crate) mod stages;
+pub(crate) mod start;
 mod view;
 
 use axum::Router;
@@ -30,13 +31,14 @@ pub(crate) fn routes(state: &State) -> Router<State> {
     Router::new()
         .route("/apps", get(apps::list))
         .route("/apps/{app}", put(apps::put).get(apps::show))
-        .route("/apps/{app}/builds", get(builds::list).post(builds::create))
+        .route("/apps/{app}/builds", get(builds::list).post(start::create))
         .route("/apps/{app}/builds/{number}", get(builds::show))
         .route("/apps/{app}/builds/{number}/cancel", post(builds::cancel))
         .route("/apps/{app}/builds/{number}/rerun", post(builds::rerun))
         .route("/apps/{app}/stages", get(stages::list))
         .route("/apps/{app}/stages/{stage}", get(stages::show))
         .route("/apps/{app}/stages/{stage}/deployments", get(stages::deployments))
+        .route("/apps/{app}/stages/{stage}/redeploy", post(stages::redeploy))
         .route("/apps/{app}/stages/{stage}/remove", post(stages::remove))
         .route("/jobs/{id}/log", get(jobs::log))
         .fallback(nothing)

@@ -1,11 +1,14 @@
 //! What the REST API answers: the shapes that DESIGN promises to scripts.
 
-use std::collections::BTreeMap;
+mod job;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use model::app::{Change, Settings};
+use model::outside::Outside;
 use model::plan::Decision;
-use model::{ArtifactId, BuildId, CommitSha, DeploymentId, JobId, Region, ServiceName, StageName};
+use model::{ArtifactId, BuildId, CommitSha, DeploymentId, Region, ServiceName, StageName};
 use serde::Serialize;
 use store::app::App;
 use store::build::Build;
@@ -13,6 +16,8 @@ use store::deployment::Deployment;
 use store::instance::Instance;
 use store::job::Job;
 use store::stage::Stage;
+
+use job::JobView;
 
 use crate::state::State;
 
@@ -58,6 +63,8 @@ pub(crate) struct BuildView {
     author: String,
     stage: Option<StageName>,
     forced: bool,
+    /// What it is for; `null`: every service.
+    only: Option<BTreeSet<ServiceName>>,
     state: &'static str,
     outcome: Option<&'static str>,
     reason: Option<String>,
@@ -71,10 +78,11 @@ pub(crate) struct BuildView {
     jobs: Option<Vec<JobView>>,
 }
 
-/// Why a service runs or is skipped.
+/// Why a service runs, follows another or is skipped; one for each of its regions.
 #[derive(Serialize)]
 struct ServiceView {
     service: ServiceName,
+    region: Option<Region>,
     decision: &'static str,
     reason: String,
 }
@@ -96,6 +104,7 @@ impl BuildView {
             author: build.source.author,
             stage: build.stage,
             forced: build.forced,
+            only: build.services,
             state: build.state.as_str(),
             outcome: build.outcome.map(model::build::BuildOutcome::as_str),
             reason: build.reason.or(build.cancel_reason),
@@ -111,9 +120,11 @@ impl BuildView {
                 .map(|planned| {
                     let (decision, reason) = match planned.decision {
                         Decision::Run { reason } => ("run", reason),
+                        Decision::Follow { reason, .. } => ("follow", reason),
                         Decision::Skip { reason } => ("skip", reason),
                     };
-                    ServiceView { service: planned.service.name, decision, reason }
+                    let (service, region) = (planned.service.name, planned.region);
+                    ServiceView { service, region, decision, reason }
                 })
                 .collect(),
             jobs: None,
@@ -123,45 +134,6 @@ impl BuildView {
     pub(super) fn whole(state: &State, build: Build, jobs: Vec<Job>) -> Self {
         let jobs = Some(jobs.into_iter().map(JobView::from).collect());
         Self { jobs, ..Self::listed(state, build) }
-    }
-}
-
-#[derive(Serialize)]
-struct JobView {
-    id: JobId,
-    service: Option<ServiceName>,
-    kind: &'static str,
-    state: &'static str,
-    outcome: Option<&'static str>,
-    failure: Option<&'static str>,
-    reason: Option<String>,
-    attempt: i32,
-    needs: Vec<JobId>,
-    started_at: Option<DateTime<Utc>>,
-    finished_at: Option<DateTime<Utc>>,
-}
-
-impl From<Job> for JobView {
-    fn from(job: Job) -> Self {
-        let outcome = match &job.state {
-            model::job::JobState::Finished(outcome) => Some(outcome),
-            model::job::JobState::Blocked
-            | model::job::JobState::Queued { .. }
-            | model::job::JobState::Running(_) => None,
-        };
-        Self {
-            id: job.id,
-            kind: job.kind.as_str(),
-            state: job.state.as_str(),
-            outcome: outcome.map(model::job::Outcome::as_str),
-            failure: job.failure_kind.map(model::job::FailureKind::as_str),
-            reason: outcome.and_then(|outcome| outcome.reason().map(str::to_owned)),
-            attempt: job.attempt,
-            service: job.service,
-            needs: job.needs,
-            started_at: job.started_at,
-            finished_at: job.finished_at,
-        }
     }
 }
 
@@ -187,14 +159,24 @@ struct InstanceView {
     reason: Option<String>,
     commit: Option<CommitSha>,
     build: Option<i64>,
+    /// The main one of `stacks`.
     stack: Option<String>,
+    stacks: Vec<String>,
+    /// The framework's own name of the service, under which others may read its outputs too.
+    published_as: Option<String>,
+    /// It runs with other parameters than the stage has now.
+    parameters_changed: bool,
+    /// What somebody else did to its stacks since; `null`: nothing that was seen.
+    changed_outside: Option<Outside>,
     outputs: BTreeMap<String, String>,
     endpoints: Vec<String>,
     updated_at: DateTime<Utc>,
 }
 
 impl StageView {
-    pub(super) fn new(stage: Stage, instances: Vec<Instance>) -> Self {
+    /// `digest`: of the parameters that the stage has now.
+    pub(super) fn new(stage: Stage, instances: Vec<Instance>, digest: &str) -> Self {
+        let shown = |instance| InstanceView::new(instance, digest);
         Self {
             name: stage.name,
             kind: stage.kind.as_str(),
@@ -205,21 +187,25 @@ impl StageView {
             created_at: stage.created_at,
             active_at: stage.active_at,
             closed_at: stage.closed_at,
-            instances: instances.into_iter().map(InstanceView::from).collect(),
+            instances: instances.into_iter().map(shown).collect(),
         }
     }
 }
 
-impl From<Instance> for InstanceView {
-    fn from(instance: Instance) -> Self {
+impl InstanceView {
+    fn new(instance: Instance, digest: &str) -> Self {
         Self {
+            parameters_changed: instance.parameters_changed(digest),
+            changed_outside: instance.changed_outside,
+            published_as: instance.spec.published_as,
             service: instance.service,
             region: instance.region,
             state: instance.state.as_str(),
             reason: instance.reason,
             commit: instance.commit,
             build: instance.build_number,
-            stack: instance.stack,
+            stack: instance.stacks.first().cloned(),
+            stacks: instance.stacks,
             outputs: instance.outputs,
             endpoints: instance.endpoints,
             updated_at: instance.updated_at,

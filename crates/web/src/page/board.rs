@@ -11,7 +11,8 @@ use model::stage::StageKind;
 use store::board::BoardRow;
 use store::build::{BuildFilter, BuildState};
 
-use super::view::{Badge, BuildLine, Time, short};
+use super::cell::{Cell, cells};
+use super::view::{Badge, BuildLine, Time};
 use super::{Shell, html, live};
 use crate::error::Result;
 use crate::state::State;
@@ -30,6 +31,8 @@ struct AppView {
     name: String,
     repository: String,
     stages: Vec<StageView>,
+    /// Long-lived stages that no build has made yet.
+    unbuilt: Vec<String>,
     previews: Vec<StageView>,
 }
 
@@ -38,16 +41,8 @@ struct StageView {
     name: String,
     branch: String,
     state: Option<Badge>,
-    instances: Vec<InstanceView>,
+    cells: Vec<Cell>,
     build: Option<LastBuild>,
-}
-
-struct InstanceView {
-    service: String,
-    badge: Badge,
-    commit: String,
-    since: Time,
-    endpoint: Option<String>,
 }
 
 struct LastBuild {
@@ -95,12 +90,19 @@ pub(super) async fn show(Extract(state): Extract<State>) -> Result<Html<String>>
         .into_iter()
         .map(|app| {
             let name = app.name.to_string();
-            let repository = app.repository.to_string();
-            (name.clone(), AppView { name, repository, stages: Vec::new(), previews: Vec::new() })
+            let view = AppView {
+                name: name.clone(),
+                repository: app.repository.to_string(),
+                stages: Vec::new(),
+                unbuilt: app.settings.long_lived().map(ToString::to_string).collect(),
+                previews: Vec::new(),
+            };
+            (name, view)
         })
         .collect();
     for row in rows {
         let Some(app) = apps.get_mut(row.app.as_str()) else { continue };
+        app.unbuilt.retain(|name| !name.eq_ignore_ascii_case(row.stage.as_str()));
         match row.kind {
             StageKind::LongLived => app.stages.push(stage(&row, now)),
             StageKind::Preview | StageKind::Personal => app.previews.push(stage(&row, now)),
@@ -125,17 +127,7 @@ fn stage(row: &BoardRow, now: DateTime<Utc>) -> StageView {
             (None, None) => String::new(),
         },
         state: (!quiet).then(|| Badge::of_stage(row.state)),
-        instances: row
-            .instances
-            .iter()
-            .map(|instance| InstanceView {
-                service: instance.service.to_string(),
-                badge: Badge::of_instance(instance.state),
-                commit: instance.commit.as_ref().map(short).unwrap_or_default(),
-                since: Time::new(instance.updated_at, now),
-                endpoint: instance.endpoints.iter().find(|url| is_link(url)).cloned(),
-            })
-            .collect(),
+        cells: cells(&row.instances, now),
         build: row.last_build.as_ref().map(|build| LastBuild {
             url: format!("/apps/{}/builds/{}", row.app, build.number),
             number: build.number,

@@ -1,4 +1,5 @@
-//! Build: the graph of its jobs with times, why each service runs or is skipped, and a log.
+//! Build: the graph of its jobs with times, why each service runs, follows or is skipped, what the
+//! deploys change and what the checks before them found, and a log.
 
 use askama::Template;
 use axum::extract::{Extension, Form, Path, Query, State as Extract};
@@ -6,15 +7,18 @@ use axum::response::{Html, Redirect};
 use model::build::BuildOutcome;
 use model::job::JobState;
 use model::permission::Action;
-use model::{BuildId, JobId};
+use model::{BuildId, JobId, ServiceName, StageName};
 use serde::Deserialize;
 use store::PgConnection;
 use store::build::{Build, BuildState};
 use store::job::Job;
 
-use super::graph::{self, Row};
+use super::change::{ChangeView, changes};
+use super::finding::{FindingView, findings};
+use super::graph::{self, Graph, Row};
 use super::live;
 use super::logs::{LINES_PER_PAGE, render};
+use super::place::Places;
 use super::view::{Badge, Time, duration, origin, short};
 use super::{Shell, html};
 use crate::api;
@@ -30,6 +34,8 @@ struct BuildPage {
     shell: Shell,
     build: View,
     rows: Vec<Row>,
+    findings: Vec<FindingView>,
+    changes: Vec<ChangeView>,
     log: Option<LogView>,
 }
 
@@ -48,6 +54,9 @@ struct View {
     author: String,
     stage: Option<String>,
     stage_url: String,
+    forced: bool,
+    /// What it is for, if not every service.
+    services: Option<String>,
     reason: Option<String>,
     superseded_by: Option<i64>,
     created: Time,
@@ -101,15 +110,26 @@ pub(super) async fn show(
         None => graph::interesting(&jobs),
     };
     let url = format!("/apps/{}/builds/{}", app.name, build.number);
+    let planned = build.planned.as_deref().unwrap_or_default();
+    let places = Places::new(planned, &jobs);
     let place: Option<Place> = shown.at.as_deref().map(|at| value("at", at)).transpose()?;
     let log = match job {
-        Some(job) => Some(log(&mut conn, &url, job, place).await?),
+        Some(job) => Some(log(&mut conn, &url, job, places.job(job), place).await?),
         None => None,
     };
     let events = events(&mut conn, build.id, build.state).await?;
     drop(conn);
-    let planned = build.planned.as_deref().unwrap_or_default();
-    let rows = graph::rows(&url, planned, &jobs, job.map(|job| job.id), now);
+    let rows = Graph {
+        build_url: &url,
+        stage: build.stage.as_ref().map(StageName::as_str),
+        planned,
+        jobs: &jobs,
+        places: &places,
+        selected: job.map(|job| job.id),
+        now,
+    }
+    .rows();
+    let (findings, changes) = (findings(&jobs, &places), changes(&jobs, &places));
     let commit_url = format!(
         "{}/{}/commit/{}",
         state.settings.git_url.trim_end_matches('/'),
@@ -124,7 +144,7 @@ pub(super) async fn show(
     };
     let title = format!("{} #{}", view.app, view.number);
     let shell = Shell { icon, events, ..Shell::new(title, "builds") };
-    html(&BuildPage { shell, build: view, rows, log })
+    html(&BuildPage { shell, build: view, rows, findings, changes, log })
 }
 
 /// An ended build changes no more.
@@ -167,6 +187,10 @@ impl View {
                 .map(|stage| format!("/apps/{}/stages/{stage}", build.app))
                 .unwrap_or_default(),
             stage,
+            forced: build.forced,
+            services: build.services.as_ref().map(|services| {
+                services.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(", ")
+            }),
             reason: build.reason.or(build.cancel_reason),
             superseded_by: build.superseded_by,
             created: Time::new(build.created_at, now),
@@ -185,15 +209,12 @@ async fn log(
     conn: &mut PgConnection,
     build_url: &str,
     job: &Job,
+    name: String,
     place: Option<Place>,
 ) -> Result<LogView> {
     let ended = matches!(job.state, JobState::Finished(_));
     let from = place.unwrap_or_default();
     let read = log::lines(conn, job.id, from, LINES_PER_PAGE, ended).await?;
-    let name = match &job.service {
-        Some(service) => format!("{} {service}", job.kind.as_str()),
-        None => job.kind.as_str().to_owned(),
-    };
     let page = |at: &str| format!("{build_url}?job={}{at}#log", job.id);
     Ok(LogView {
         job: job.id,

@@ -1,28 +1,56 @@
-//! The jobs of a build as rows: one service, its jobs in order, and what they wait for.
+//! The jobs of a build as rows: the plan, each service with a lane for each of its regions, and
+//! at last the stage's own command; in each lane the jobs in order, with what they wait for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use model::JobId;
-use model::job::{JobKind, JobState};
-use model::plan::{Decision, PlannedService};
+use model::job::{JobKind, JobState, Outcome};
+use model::pipeline::Service;
+use model::plan::{Condition, Decision, PlannedService};
+use model::{JobId, Region, ServiceName};
 use store::job::Job;
 
+use super::place::Places;
 use super::view::{Badge, duration};
 
 pub(super) struct Row {
-    /// The service; the plan has none.
+    /// What others point at.
+    pub(super) anchor: String,
     pub(super) name: String,
-    /// Why it runs or is skipped.
-    pub(super) decision: Option<(&'static str, String)>,
-    /// What was detected, sentence by sentence.
+    pub(super) about: Option<About>,
+    pub(super) lanes: Vec<Lane>,
+}
+
+/// How a service is built, as it was detected in the commit.
+pub(super) struct About {
+    pub(super) framework: &'static str,
+    pub(super) path: String,
+    pub(super) published_as: Option<String>,
     pub(super) notes: Vec<String>,
-    /// Services that have to be deployed (or removed) before.
-    pub(super) after: Vec<String>,
+    /// The services it needs, and where each is written.
+    pub(super) depends_on: Vec<(String, String)>,
+}
+
+/// The jobs of a service in one region, or those for which the region does not count.
+#[derive(Default)]
+pub(super) struct Lane {
+    /// Named where the service has several.
+    pub(super) region: Option<String>,
+    /// A word and the sentence why.
+    pub(super) decision: Option<(&'static str, String)>,
     pub(super) jobs: Vec<Node>,
+    /// Why jobs of it ended without having run.
+    pub(super) not_run: Vec<String>,
+    pub(super) changed_outputs: Vec<String>,
 }
 
 pub(super) struct Node {
+    /// What it waits for outside its lane, as far as no job before it did.
+    pub(super) after: Vec<After>,
+    /// What must have come of them.
+    pub(super) condition: Option<String>,
+    /// It may turn out that there is nothing to do for it.
+    pub(super) conditional: bool,
     pub(super) url: String,
     pub(super) kind: &'static str,
     pub(super) badge: Badge,
@@ -31,70 +59,182 @@ pub(super) struct Node {
     pub(super) selected: bool,
 }
 
-/// The rows of a build: the plan, then its services in the order in which they were planned.
-pub(super) fn rows(
-    build_url: &str,
-    planned: &[PlannedService],
-    jobs: &[Job],
-    selected: Option<JobId>,
-    now: DateTime<Utc>,
-) -> Vec<Row> {
-    let node = |job: &Job| Node {
-        url: format!("{build_url}?job={}#log", job.id),
-        kind: job.kind.as_str(),
-        badge: Badge::of_job(&job.state),
-        duration: duration(job.started_at, job.finished_at, now),
-        reason: reason(job),
-        selected: selected == Some(job.id),
-    };
-    let plan: Vec<Node> = jobs.iter().filter(|job| job.kind == JobKind::Plan).map(node).collect();
-    let mut rows = Vec::new();
-    if !plan.is_empty() {
-        let (decision, notes, after) = (None, Vec::new(), Vec::new());
-        rows.push(Row { name: "plan".into(), decision, notes, after, jobs: plan });
-    }
-    let by_id: BTreeMap<JobId, &Job> = jobs.iter().map(|job| (job.id, job)).collect();
-    for name in names(planned, jobs) {
-        let of_service = || {
-            let mut of: Vec<&Job> = jobs
-                .iter()
-                .filter(|job| job.service.as_ref().is_some_and(|service| service.as_str() == name))
-                .collect();
-            of.sort_by_key(|job| job.kind);
-            of
-        };
-        let mut after: Vec<String> = of_service()
-            .iter()
-            .flat_map(|job| &job.needs)
-            .filter_map(|need| by_id.get(need)?.service.as_ref().map(ToString::to_string))
-            .filter(|other| *other != name)
-            .collect();
-        after.sort();
-        after.dedup();
-        let entry = planned.iter().find(|planned| planned.service.name.as_str() == name);
-        rows.push(Row {
-            decision: entry.map(|entry| match &entry.decision {
-                Decision::Run { reason } => ("runs", reason.clone()),
-                Decision::Skip { reason } => ("skipped", reason.clone()),
-            }),
-            notes: entry.map(|entry| entry.service.notes.clone()).unwrap_or_default(),
-            after,
-            jobs: of_service().into_iter().map(node).collect(),
-            name,
-        });
-    }
-    rows
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct After {
+    pub(super) name: String,
+    /// The row it stands in.
+    pub(super) anchor: Option<String>,
 }
 
-fn names(planned: &[PlannedService], jobs: &[Job]) -> Vec<String> {
-    let mut names: Vec<String> =
-        planned.iter().map(|planned| planned.service.name.to_string()).collect();
-    for service in jobs.iter().filter_map(|job| job.service.as_ref()) {
-        if !names.iter().any(|name| name == service.as_str()) {
-            names.push(service.to_string());
+/// What the rows are made from.
+pub(super) struct Graph<'a> {
+    pub(super) build_url: &'a str,
+    pub(super) stage: Option<&'a str>,
+    pub(super) planned: &'a [PlannedService],
+    pub(super) jobs: &'a [Job],
+    pub(super) places: &'a Places<'a>,
+    pub(super) selected: Option<JobId>,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Graph<'_> {
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        rows.extend(self.bare("plan".to_owned(), JobKind::Plan));
+        rows.extend(self.names().into_iter().map(|name| self.service(name)));
+        let stage = self.stage.map_or_else(|| "stage".to_owned(), |name| format!("stage {name}"));
+        rows.extend(self.bare(stage, JobKind::PostDeploy));
+        rows
+    }
+
+    /// The services in the order in which they were planned, then those of a removal.
+    fn names(&self) -> Vec<&ServiceName> {
+        let planned = self.planned.iter().map(|planned| &planned.service.name);
+        let mut seen = BTreeSet::new();
+        planned
+            .chain(self.jobs.iter().filter_map(|job| job.service.as_ref()))
+            .filter(|name| seen.insert(*name))
+            .collect()
+    }
+
+    /// A row of jobs that are of no service.
+    fn bare(&self, name: String, kind: JobKind) -> Option<Row> {
+        let jobs: Vec<&Job> = self.jobs.iter().filter(|job| job.kind == kind).collect();
+        let anchor = format!("row-{}", kind.as_str());
+        let lane = || self.lane(&jobs, None);
+        (!jobs.is_empty()).then(|| Row { anchor, name, about: None, lanes: vec![lane()] })
+    }
+
+    fn service(&self, name: &ServiceName) -> Row {
+        let planned: Vec<&PlannedService> =
+            self.planned.iter().filter(|planned| planned.service.name == *name).collect();
+        let mut jobs: Vec<&Job> =
+            self.jobs.iter().filter(|job| job.service.as_ref() == Some(name)).collect();
+        jobs.sort_by_key(|job| job.kind);
+        let regions: Vec<&Region> = self.places.several(name).collect();
+        let mut lanes = Vec::new();
+        if regions.is_empty() {
+            lanes.push(self.lane(&jobs, planned.first().copied()));
+        } else {
+            let everywhere: Vec<&Job> =
+                jobs.iter().filter(|job| job.region.is_none()).copied().collect();
+            if !everywhere.is_empty() {
+                let region = Some("all regions".to_owned());
+                lanes.push(Lane { region, ..self.lane(&everywhere, None) });
+            }
+        }
+        for region in regions {
+            let here: Vec<&Job> =
+                jobs.iter().filter(|job| job.region.as_ref() == Some(region)).copied().collect();
+            let planned = planned.iter().find(|planned| planned.region.as_ref() == Some(region));
+            let lane = self.lane(&here, planned.copied());
+            lanes.push(Lane { region: Some(region.to_string()), ..lane });
+        }
+        Row {
+            anchor: anchor(name),
+            name: name.to_string(),
+            about: planned.first().map(|planned| About::of(&planned.service)),
+            lanes,
         }
     }
-    names
+
+    fn lane(&self, jobs: &[&Job], planned: Option<&PlannedService>) -> Lane {
+        let own: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();
+        let mut seen = BTreeSet::new();
+        let mut not_run: Vec<String> = Vec::new();
+        for text in jobs.iter().filter_map(|job| not_run_because(job)) {
+            if !not_run.contains(&text) {
+                not_run.push(text);
+            }
+        }
+        Lane {
+            region: None,
+            decision: planned.map(|planned| match &planned.decision {
+                Decision::Run { reason } => ("runs", reason.clone()),
+                Decision::Follow { reason, .. } => ("follows", reason.clone()),
+                Decision::Skip { reason } => ("skipped", reason.clone()),
+            }),
+            not_run,
+            changed_outputs: jobs.iter().flat_map(|job| job.changed_outputs()).cloned().collect(),
+            jobs: jobs.iter().map(|job| self.node(job, &own, &mut seen)).collect(),
+        }
+    }
+
+    /// `own`: the jobs of its lane; `seen`: what a job before it in the lane waits for.
+    fn node(&self, job: &Job, own: &BTreeSet<JobId>, seen: &mut BTreeSet<JobId>) -> Node {
+        let (condition, conditional) = self.condition(job, own);
+        let needs: Vec<JobId> =
+            job.needs.iter().copied().filter(|id| !own.contains(id) && seen.insert(*id)).collect();
+        Node {
+            after: self.after(job, &needs),
+            condition,
+            conditional,
+            url: format!("{}?job={}#log", self.build_url, job.id),
+            kind: job.kind.as_str(),
+            badge: Badge::of_job(&job.state),
+            duration: duration(job.started_at, job.finished_at, self.now),
+            reason: reason(job),
+            selected: self.selected == Some(job.id),
+        }
+    }
+
+    fn after(&self, job: &Job, needs: &[JobId]) -> Vec<After> {
+        if job.kind == JobKind::PostDeploy && !needs.is_empty() {
+            return vec![After { name: "every deploy".into(), anchor: None }];
+        }
+        let jobs: BTreeMap<JobId, &Job> = self.jobs.iter().map(|job| (job.id, job)).collect();
+        let after: BTreeSet<After> = needs
+            .iter()
+            .filter_map(|id| {
+                let need = jobs.get(id)?;
+                let service = need.service.as_ref()?;
+                Some(if need.service == job.service {
+                    After { name: format!("its {}", need.kind.as_str()), anchor: None }
+                } else {
+                    let name = self.places.service(service, need.region.as_ref());
+                    After { name, anchor: Some(anchor(service)) }
+                })
+            })
+            .collect();
+        after.into_iter().collect()
+    }
+
+    /// In words, where the job before it in the lane does not say it already; and whether there is
+    /// a condition at all.
+    fn condition(&self, job: &Job, own: &BTreeSet<JobId>) -> (Option<String>, bool) {
+        match &job.condition {
+            Condition::Always => (None, false),
+            Condition::OutputsOf(deploys) => {
+                if job.needs.iter().all(|id| deploys.contains(id)) {
+                    return (Some("only if outputs change".to_owned()), true);
+                }
+                let of = self.jobs.iter().filter(|job| deploys.contains(&job.id));
+                let names: BTreeSet<&str> =
+                    of.filter_map(|job| job.service.as_ref()).map(ServiceName::as_str).collect();
+                let names: Vec<&str> = names.into_iter().collect();
+                (Some(format!("only if the outputs of {} change", names.join(" or "))), true)
+            }
+            Condition::AnyOf(jobs) if jobs.iter().all(|id| own.contains(id)) => (None, true),
+            Condition::AnyOf(_) => (Some("only if one of them is made".to_owned()), true),
+        }
+    }
+}
+
+impl About {
+    fn of(service: &Service) -> Self {
+        let depends_on = service.depends_on.iter();
+        Self {
+            framework: service.framework.as_str(),
+            path: service.path.clone(),
+            published_as: service.published_as.clone(),
+            notes: service.notes.clone(),
+            depends_on: depends_on.map(|on| (on.service.to_string(), on.place())).collect(),
+        }
+    }
+}
+
+fn anchor(service: &ServiceName) -> String {
+    format!("service-{service}")
 }
 
 pub(super) fn reason(job: &Job) -> Option<String> {
@@ -104,9 +244,24 @@ pub(super) fn reason(job: &Job) -> Option<String> {
     }
 }
 
+/// Why a job never ran; what one that failed says stands with its log.
+fn not_run_because(job: &Job) -> Option<String> {
+    let word = Badge::of_job(&job.state).text;
+    match &job.state {
+        JobState::Finished(
+            Outcome::Unneeded { reason }
+            | Outcome::Skipped { reason }
+            | Outcome::Canceled { reason },
+        ) => Some(format!("{word}: {reason}")),
+        JobState::Finished(Outcome::Succeeded | Outcome::Failed(_))
+        | JobState::Blocked
+        | JobState::Queued { .. }
+        | JobState::Running(_) => None,
+    }
+}
+
 /// The job whose log is shown when none is chosen: what runs, else what failed, else the last.
 pub(super) fn interesting(jobs: &[Job]) -> Option<&Job> {
-    use model::job::Outcome;
     let running = jobs.iter().find(|job| matches!(job.state, JobState::Running(_)));
     let failed =
         || jobs.iter().find(|job| matches!(job.state, JobState::Finished(Outcome::Failed(_))));

@@ -7,10 +7,14 @@
 mod board;
 mod build;
 mod builds;
+mod cell;
+mod change;
 pub(crate) mod error;
+mod finding;
 mod graph;
 mod live;
 mod logs;
+mod place;
 mod previews;
 mod stage;
 mod system;
@@ -35,7 +39,9 @@ pub(crate) fn routes() -> Router<State> {
         .route("/apps/{app}/builds/{number}/cancel", post(build::cancel))
         .route("/apps/{app}/builds/{number}/rerun", post(build::rerun))
         .route("/apps/{app}/stages/{stage}", get(stage::show))
-        .route("/apps/{app}/stages/{stage}/remove", post(stage::remove))
+        .route("/apps/{app}/stages/{stage}/build", post(stage::order::build))
+        .route("/apps/{app}/stages/{stage}/redeploy", post(stage::order::redeploy))
+        .route("/apps/{app}/stages/{stage}/remove", post(stage::order::remove))
         .route("/previews", get(previews::show))
         .route("/system", get(system::show))
         .route("/system/deliveries/{guid}/replay", post(system::replay))

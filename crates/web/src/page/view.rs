@@ -1,14 +1,15 @@
-//! How states, times and commits are written on pages.
+//! How states, times, commits and places are written on pages.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use model::CommitSha;
 use model::build::{BuildOutcome, Source};
 use model::deployment::{DeploymentState, InstanceState};
 use model::job::{JobState, Outcome};
 use model::stage::StageState;
+use model::{CommitSha, Region};
 use store::build::{Build, BuildState};
 
-/// A state in a word and a colour: `ok`, `bad`, `run`, `wait` or `off`.
+/// A state in a word and a colour: `ok`, `bad`, `warn`, `run`, `wait`, `off`, or `moot` for what was
+/// not needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Badge {
     pub(super) class: &'static str,
@@ -43,14 +44,12 @@ impl Badge {
             JobState::Blocked => Self::new("wait", "blocked"),
             JobState::Queued { .. } => Self::new("wait", "queued"),
             JobState::Running(_) => Self::new("run", "running"),
-            JobState::Finished(outcome) => Self::new(
-                match outcome {
-                    Outcome::Succeeded => "ok",
-                    Outcome::Failed(_) => "bad",
-                    Outcome::Canceled { .. } | Outcome::Skipped { .. } => "off",
-                },
-                outcome.as_str(),
-            ),
+            JobState::Finished(Outcome::Succeeded) => Self::new("ok", "succeeded"),
+            JobState::Finished(Outcome::Failed(_)) => Self::new("bad", "failed"),
+            JobState::Finished(Outcome::Unneeded { .. }) => Self::new("moot", "not needed"),
+            JobState::Finished(outcome @ (Outcome::Canceled { .. } | Outcome::Skipped { .. })) => {
+                Self::new("off", outcome.as_str())
+            }
         }
     }
 
@@ -59,6 +58,7 @@ impl Badge {
             InstanceState::Deployed => "ok",
             InstanceState::Failed => "bad",
             InstanceState::Deploying | InstanceState::Removing => "run",
+            InstanceState::Planned => "wait",
             InstanceState::Removed => "off",
         };
         Self::new(class, state.as_str())
@@ -142,6 +142,14 @@ pub(super) fn duration(
 /// A commit as people write it.
 pub(super) fn short(commit: &CommitSha) -> String {
     commit.short().to_owned()
+}
+
+/// A thing, and where it is if it is in several places.
+pub(super) fn placed(what: &str, region: Option<&Region>) -> String {
+    match region {
+        Some(region) => format!("{what} in {region}"),
+        None => what.to_owned(),
+    }
 }
 
 /// Where a build's source comes from, in a word.

@@ -11,7 +11,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use model::job::JobKind;
 use model::worker_api::{Held, StoredArtifact};
-use model::{JobId, ServiceName};
+use model::{JobId, Region, ServiceName};
 use store::job::Job;
 
 use crate::error::{Error, Result};
@@ -26,10 +26,11 @@ pub(super) async fn store(
 ) -> Result<Json<StoredArtifact>> {
     let id: JobId = segment("job", &id)?;
     let mut conn = state.db.acquire().await?;
-    let job = held_job(store::job::held(&mut conn, id, held.attempt).await?, JobKind::Package)?;
+    let (job, ..) =
+        held_job(store::job::held(&mut conn, id, held.attempt).await?, JobKind::Package)?;
     drop(conn);
     let (stored, _key) = state.objects.put(&state.vault, bytes).await?;
-    tracing::debug!(job = %job.0, digest = stored.digest, "an artifact is stored");
+    tracing::debug!(%job, digest = stored.digest, "an artifact is stored");
     Ok(Json(stored))
 }
 
@@ -43,20 +44,19 @@ pub(super) async fn load(
         let mut conn = state.db.acquire().await?;
         let job = store::job::held(&mut conn, id, held.attempt).await?;
         let build = job.build_id;
-        let (_, service) = held_job(job, JobKind::Deploy)?;
-        store::artifact::of_build(&mut conn, build, &service)
-            .await?
-            .ok_or_else(|| Error::NotFound(format!("the build has no artifact of {service}")))?
-            .digest
+        let (_, service, region) = held_job(job, JobKind::Deploy)?;
+        let artifact = store::artifact::of_build(&mut conn, build, &service, &region).await?;
+        let missing = || format!("the build has no artifact of {service} in {region}");
+        artifact.ok_or_else(|| Error::NotFound(missing()))?.digest
     };
     let bytes = state.objects.get(&state.vault, &digest).await?;
     Ok(([(CONTENT_TYPE, "application/zstd")], bytes))
 }
 
-fn held_job(job: Job, wanted: JobKind) -> Result<(JobId, ServiceName)> {
-    match job.service {
-        Some(service) if job.kind == wanted => Ok((job.id, service)),
-        Some(_) | None => Err(Error::Forbidden(format!(
+fn held_job(job: Job, wanted: JobKind) -> Result<(JobId, ServiceName, Region)> {
+    match (job.service, job.region) {
+        (Some(service), Some(region)) if job.kind == wanted => Ok((job.id, service, region)),
+        (Some(_) | None, _) => Err(Error::Forbidden(format!(
             "a {} job has no artifact to handle here; a {} job has",
             job.kind.as_str(),
             wanted.as_str()

@@ -1,7 +1,7 @@
 //! Credentials of the stage's role, for the jobs that may have them.
 //!
-//! What always holds: the role is the profile's, and only a `package`, `deploy` or `remove` job
-//! that is held gets it; the session says which app, build and person it is for; AWS is asked
+//! What always holds: the role is the profile's, and only a `package`, `deploy`, `remove` or
+//! `post_deploy` job that is held gets it; the session says which app, build and person it is for; AWS is asked
 //! outside any transaction. What AWS says when it refuses is passed on, so that the job fails with
 //! words that help.
 
@@ -16,7 +16,6 @@ use model::job::JobKind;
 use model::worker_api::{AwsCredentials, Held};
 use secrecy::ExposeSecret;
 
-use super::assignment::profile_of;
 use crate::error::{Error, Result};
 use crate::extract::segment;
 use crate::state::State;
@@ -58,7 +57,7 @@ async fn request(state: &State, id: JobId, attempt: i32) -> Result<AssumeRole> {
             )));
         }
         JobKind::Package => SessionScope::ReadMostly,
-        JobKind::Deploy | JobKind::Remove => SessionScope::Whole,
+        JobKind::Deploy | JobKind::Remove | JobKind::PostDeploy => SessionScope::Whole,
     };
     let build = store::build::get(&mut conn, job.build_id).await?;
     let stage = match (build.purpose, build.stage_id) {
@@ -69,11 +68,8 @@ async fn request(state: &State, id: JobId, attempt: i32) -> Result<AssumeRole> {
     };
     let app = store::app::get(&mut conn, build.app_id).await?;
     let stage = store::stage::get(&mut conn, stage).await?;
-    let (_, profile) = profile_of(&app, &stage);
-    let region = match job.instance_id {
-        Some(instance) => store::instance::get(&mut conn, instance).await?.region,
-        None => profile.region.clone(),
-    };
+    let (_, profile) = stage.profile_in(&app.settings);
+    let region = job.region.as_ref().unwrap_or(&profile.region);
     let service = job.service.as_ref().map_or("", |service| service.as_str());
     let number = build.number.to_string();
     let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());

@@ -6,10 +6,14 @@
 
 mod artifact;
 mod assignment;
+mod change;
 mod claim;
 mod credentials;
+mod effect;
 mod finish;
 mod job;
+mod outside;
+mod target;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State as Extract};

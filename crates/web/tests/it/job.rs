@@ -1,14 +1,14 @@
 //! A build on its way, for tests that begin in the middle of one: what the engine would have
 //! written between two calls of a worker.
 
+use model::build::BuildOutcome;
 use model::job::{JobEvent, JobKind};
-use model::pipeline::{Commands, Framework, Service};
-use model::plan::{Decision, PlannedService};
+use model::pipeline::{Framework, Service, Step};
+use model::plan::{Condition, Decision, PlannedService};
 use model::{BuildId, InstanceId, JobId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use store::job::{NewJob, NewJobState};
-use uuid::Uuid;
+use store::job::{NewJob, NewJobState, Work};
 
 use crate::support::{COMMIT, EMBEDDED, Server, Worker, answer};
 
@@ -18,13 +18,9 @@ pub(crate) fn succeeded() -> Value {
 
 pub(crate) fn service(name: &str) -> Service {
     Service {
-        name: name.parse().unwrap(),
-        path: name.into(),
-        framework: Framework::Serverless,
-        depends_on: Vec::new(),
-        watch: Vec::new(),
-        commands: Commands::default(),
         notes: vec!["npm ci, for there is a package-lock.json".into()],
+        published_as: Some(format!("fullstack-{name}")),
+        ..Service::new(name.parse().unwrap(), name, Framework::Serverless)
     }
 }
 
@@ -45,9 +41,15 @@ impl<'a> Story<'a> {
         build
     }
 
-    /// A build whose plan is made: test is queued, package and deploy wait for it.
+    /// A build whose plan is made: test is queued, package and deploy wait for it, and the stage's
+    /// own command for them.
     pub(crate) async fn planned(server: &'a Server) -> Self {
         let admin = server.workshop().await;
+        Self::of(server, admin).await
+    }
+
+    /// The same of an app that is applied already.
+    pub(crate) async fn of(server: &'a Server, admin: String) -> Self {
         let build = Self::build(server, &admin).await;
         let build: BuildId = build["id"].as_str().unwrap().parse().unwrap();
         let worker = server.worker("planner").await;
@@ -59,13 +61,14 @@ impl<'a> Story<'a> {
         let spec = service("restapi");
         let planned = PlannedService {
             service: spec.clone(),
+            region: Some("us-east-1".parse().unwrap()),
             decision: Decision::Run { reason: "it was never in this stage".into() },
         };
         store::build::set_planned(&mut conn, build, &[planned]).await.unwrap();
         let row = store::build::get(&mut conn, build).await.unwrap();
         let instance = store::instance::ensure(
             &mut conn,
-            InstanceId(Uuid::from_u128(7)),
+            InstanceId(server.id()),
             row.stage_id.unwrap(),
             &spec.name,
             &"us-east-1".parse().unwrap(),
@@ -75,16 +78,31 @@ impl<'a> Story<'a> {
         .await
         .unwrap();
         let mut jobs: Vec<NewJob> = Vec::new();
-        for (number, kind) in [(1, JobKind::Test), (2, JobKind::Package), (3, JobKind::Deploy)] {
+        for kind in [JobKind::Test, JobKind::Package, JobKind::Deploy, JobKind::PostDeploy] {
+            let work = match kind {
+                JobKind::PostDeploy => Work::Step(Step::new("./smoke-test")),
+                JobKind::Plan
+                | JobKind::Test
+                | JobKind::Package
+                | JobKind::Deploy
+                | JobKind::Remove => Work::from(spec.clone()),
+            };
+            let placed = matches!(kind, JobKind::Package | JobKind::Deploy);
             jobs.push(NewJob {
-                id: JobId(Uuid::from_u128((1 << 100) + number)),
+                id: JobId(server.id()),
                 build_id: build,
                 kind,
-                service: Some(spec.name.clone()),
+                service: work.service().map(|service| service.name.clone()),
+                region: placed.then(|| "us-east-1".parse().unwrap()),
                 instance_id: (kind == JobKind::Deploy).then_some(instance),
-                spec: Some(spec.clone()),
+                work: Some(work),
                 needs: jobs.last().map(|before| before.id).into_iter().collect(),
-                state: if number == 1 { NewJobState::Queued } else { NewJobState::Blocked },
+                condition: Condition::Always,
+                state: if kind == JobKind::Test {
+                    NewJobState::Queued
+                } else {
+                    NewJobState::Blocked
+                },
             });
         }
         store::job::insert(&mut conn, &jobs, server.now()).await.unwrap();
@@ -101,11 +119,32 @@ impl<'a> Story<'a> {
             .unwrap();
     }
 
+    /// Ends the build, as the engine does when its jobs have ended.
+    pub(crate) async fn conclude(&self) {
+        let mut conn = self.server.db.acquire().await.unwrap();
+        let outcome = BuildOutcome::Succeeded;
+        store::build::finish(&mut conn, self.build, outcome, None, self.server.now())
+            .await
+            .unwrap();
+    }
+
     /// Runs test and package, and queues the deploy.
     pub(crate) async fn package(&self, worker: &Worker<'_>) -> StatusCode {
         let status = self.package_for(worker, "staging").await;
         self.queue("deploy").await;
         status
+    }
+
+    /// Runs all of it but the stage's own command; answers the end of the deploy.
+    pub(crate) async fn deploy(&self, worker: &Worker<'_>, outputs: Value) -> StatusCode {
+        assert_eq!(self.package(worker).await, StatusCode::NO_CONTENT);
+        let deploy = worker.job().await;
+        let deployed = json!({ "kind": "deployed", "deployed": {
+            "stacks": ["restapi-staging", "restapi-staging-cdn"],
+            "outputs": outputs,
+            "endpoints": ["https://x.example"],
+        } });
+        worker.finish(&deploy, succeeded(), deployed).await
     }
 
     pub(crate) async fn package_for(&self, worker: &Worker<'_>, stage: &str) -> StatusCode {

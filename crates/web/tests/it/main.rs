@@ -5,11 +5,18 @@
 
 extern crate greenroom_web as web;
 
+mod apply;
 mod job;
 mod live;
 mod metrics;
+mod outcome;
+mod outside;
 mod page;
+mod page_build;
+mod page_scene;
+mod page_stage;
 mod rest;
 mod support;
+mod target;
 mod webhook;
 mod worker;

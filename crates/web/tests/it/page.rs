@@ -41,6 +41,9 @@ async fn every_page_is_there_for_an_empty_server(pool: PgPoolOptions, options: P
     for file in ["greenroom.css", "greenroom.js", "icon-ok.svg"] {
         assert_eq!(page(&server, &format!("/static/{file}")).await.0, StatusCode::OK, "{file}");
     }
+    let (status, schema) = page(&server, "/schema/greenroom.json").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(schema.contains("\"title\": \"greenroom.yml\""), "editors read it from here");
 }
 
 async fn fill(server: &Server, worker: &Worker<'_>, story: &Story<'_>) {
@@ -48,7 +51,7 @@ async fn fill(server: &Server, worker: &Worker<'_>, story: &Story<'_>) {
     let deploy = worker.job().await;
     worker.log(&deploy, 0, "<b>bold</b> \u{1b}[31mred\u{1b}[0m\n").await;
     let deployed = json!({ "kind": "deployed", "deployed": {
-        "stack": "restapi-staging",
+        "stacks": ["restapi-staging"],
         "outputs": { "Url": "https://x.example", "Odd": "javascript:alert(1)" },
         "endpoints": ["https://x.example", "javascript:alert(1)"],
     } });

@@ -1,6 +1,7 @@
 //! The REST API: roles, problems, settings, builds, stages.
 
 use model::permission::Role;
+use model::pipeline::Dependency;
 use model::stage::StageKind;
 use model::{InstanceId, StageId};
 use reqwest::{Method, StatusCode};
@@ -188,6 +189,8 @@ async fn a_build_by_hand_goes_where_the_rules_say(pool: PgPoolOptions, options: 
         (json!({ "tag": "x", "commit": COMMIT }), "stage"),
         (json!({ "commit": "abc" }), "body"),
         (json!({ "brunch": "master" }), "body"),
+        (json!({ "branch": "master", "commit": COMMIT, "services": [] }), "services"),
+        (json!({ "branch": "master", "commit": COMMIT, "services": ["a b"] }), "body"),
     ] {
         let (status, problem) = start(body.clone()).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}: {problem}");
@@ -220,6 +223,39 @@ async fn a_build_by_hand_goes_where_the_rules_say(pool: PgPoolOptions, options: 
     assert_eq!(status, StatusCode::CREATED);
     assert_eq!(build["number"], 3);
     assert_eq!(build["commit"], COMMIT);
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_build_by_hand_is_for_the_services_of_the_caller_or_of_the_rule(
+    pool: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let server = Server::start(pool, options).await;
+    let admin = server.token(Role::Admin).await;
+    let mut file = workshop();
+    file["rules"][0]["services"] = json!(["restapi", "tasks"]);
+    assert_eq!(server.apply(&admin, &file).await.0, StatusCode::CREATED);
+    let start = |body: serde_json::Value| {
+        answer(server.post("/api/v1/apps/workshop/builds").bearer_auth(&admin).json(&body))
+    };
+    for (body, only) in [
+        (json!({ "branch": "master", "commit": COMMIT }), json!(["restapi", "tasks"])),
+        (
+            json!({ "branch": "master", "commit": COMMIT, "stage": "staging" }),
+            json!(["restapi", "tasks"]),
+        ),
+        (
+            json!({ "branch": "master", "commit": COMMIT, "services": ["database"] }),
+            json!(["database"]),
+        ),
+        (json!({ "commit": COMMIT, "stage": "staging" }), json!(null)),
+    ] {
+        let (status, build) = start(body.clone()).await;
+        assert_eq!((status, &build["only"]), (StatusCode::CREATED, &only), "{body}: {build}");
+    }
+    let again = server.post("/api/v1/apps/workshop/builds/3/rerun").bearer_auth(&admin);
+    let (_, build) = answer(again).await;
+    assert_eq!((&build["only"], &build["forced"]), (&json!(["database"]), &json!(true)));
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]
@@ -307,7 +343,7 @@ async fn a_preview_is_removed_dependents_first_and_once(
     {
         let mut conn = server.db.acquire().await.unwrap();
         let mut restapi = service("restapi");
-        restapi.depends_on = vec!["database".parse().unwrap()];
+        restapi.depends_on = vec![Dependency::declared("database".parse().unwrap())];
         for (number, spec) in [(1, service("database")), (2, restapi)] {
             let id = InstanceId(Uuid::from_u128(number));
             let region = "us-east-1".parse().unwrap();
@@ -315,6 +351,7 @@ async fn a_preview_is_removed_dependents_first_and_once(
             store::instance::ensure(&mut conn, id, stage, &spec.name, &region, &spec, now)
                 .await
                 .unwrap();
+            store::instance::failed(&mut conn, id, "half of it is there", now).await.unwrap();
         }
     }
     let remove = || {

@@ -131,6 +131,11 @@ impl Server {
         Self { address, db, environment, seconds, client, _files: files }
     }
 
+    /// Ids that sort in the order in which they were made.
+    pub(crate) fn id(&self) -> Uuid {
+        id()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }

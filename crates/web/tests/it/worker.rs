@@ -142,7 +142,7 @@ async fn an_artifact_is_packaged_deployed_and_shown(
     assert_eq!(shown["instances"][0]["state"], "deploying", "{shown}");
 
     let deployed = json!({ "kind": "deployed", "deployed": {
-        "stack": "restapi-staging", "outputs": { "Url": "https://x.example" }, "endpoints": ["https://x.example"],
+        "stacks": ["restapi-staging"], "outputs": { "Url": "https://x.example" }, "endpoints": ["https://x.example"],
     } });
     for _ in 0..2 {
         // said twice, because the first answer was lost

@@ -197,7 +197,28 @@ impl Mirror {
         Err(error)
     }
 
+    /// Makes sure that all that came before `fetch.commit` is here too, should somebody have put
+    /// a shallow repository in the mirror's place.
+    pub async fn deepen(&self, fetch: &Fetch<'_>) -> Result<(), GitError> {
+        let _lock = self.lock().await?;
+        if !self.is_shallow() {
+            return Ok(());
+        }
+        let refspec = format!("+{}:{PINS}/{}", fetch.commit, fetch.build);
+        self.transfer_with(fetch, &refspec, &["--unshallow"]).await
+    }
+
     async fn transfer(&self, fetch: &Fetch<'_>, refspec: &str) -> Result<(), GitError> {
+        self.transfer_with(fetch, refspec, &[]).await
+    }
+
+    /// Fetches all of a commit's history: without it nobody could say what a branch changed.
+    async fn transfer_with(
+        &self,
+        fetch: &Fetch<'_>,
+        refspec: &str,
+        options: &[&str],
+    ) -> Result<(), GitError> {
         let arguments = [
             "fetch",
             "--quiet",
@@ -205,10 +226,9 @@ impl Mirror {
             "--no-write-fetch-head",
             "--no-auto-maintenance",
             "--no-recurse-submodules",
-            "--end-of-options",
-            fetch.url,
-            refspec,
         ];
+        let place = ["--end-of-options", fetch.url, refspec];
+        let arguments = arguments.iter().chain(options).chain(&place);
         let mut invocation = Invocation::new("fetch", &self.path, arguments);
         invocation.remote = Some((fetch.url, fetch.token));
         let output = self.git.run(invocation).await?;

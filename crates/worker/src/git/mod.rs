@@ -11,6 +11,7 @@
 //! is a cache: it may be deleted whenever the worker is stopped.
 
 mod command;
+mod history;
 mod mirror;
 mod tree;
 mod workspace;

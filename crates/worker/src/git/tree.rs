@@ -60,6 +60,9 @@ impl Tree {
     }
 }
 
+/// A file of a commit with its path and size.
+type SizedEntry<'a> = (&'a str, &'a Entry, u64);
+
 impl Mirror {
     /// Lists the files of a commit.
     pub async fn tree(&self, commit: &CommitSha) -> Result<Tree, GitError> {
@@ -93,42 +96,77 @@ impl Mirror {
         paths: &[&str],
         max_bytes: u64,
     ) -> Result<BTreeMap<String, Vec<u8>>, GitError> {
+        let sized = self.sizes(tree, paths).await?;
+        if let Some((path, _, _)) = sized.iter().find(|(_, _, size)| *size > max_bytes) {
+            let (path, commit) = ((*path).to_owned(), tree.commit.to_string());
+            return Err(GitError::TooLarge { path, commit, limit: max_bytes });
+        }
+        self.contents(&sized).await
+    }
+
+    /// As [`Mirror::read`], but what is larger is left out: for files that are only looked into.
+    pub async fn glance(
+        &self,
+        tree: &Tree,
+        paths: &[&str],
+        max_bytes: u64,
+    ) -> Result<BTreeMap<String, Vec<u8>>, GitError> {
+        let mut sized = self.sizes(tree, paths).await?;
+        sized.retain(|(_, _, size)| *size <= max_bytes);
+        self.contents(&sized).await
+    }
+
+    async fn sizes<'a>(
+        &self,
+        tree: &'a Tree,
+        paths: &[&'a str],
+    ) -> Result<Vec<SizedEntry<'a>>, GitError> {
         let wanted: Vec<(&str, &Entry)> = paths
             .iter()
             .filter_map(|path| Some((*path, tree.get(path)?)))
             .filter(|(_, entry)| matches!(entry.kind, EntryKind::File | EntryKind::Executable))
             .collect();
-        let sizes = self.batch("--batch-check=%(objectsize)", &wanted).await?;
-        for ((path, _), size) in wanted.iter().zip(sizes.split(|byte| *byte == b'\n')) {
-            let size = std::str::from_utf8(size).ok().and_then(|size| size.parse::<u64>().ok());
-            if size.is_none_or(|size| size > max_bytes) {
-                let (path, commit) = ((*path).to_owned(), tree.commit.to_string());
-                return Err(GitError::TooLarge { path, commit, limit: max_bytes });
-            }
-        }
-        let contents = self.batch("--batch=%(objectsize)", &wanted).await?;
+        let objects = wanted.iter().map(|(_, entry)| *entry);
+        let sizes = self.batch("--batch-check=%(objectsize)", objects).await?;
+        let sizes = sizes.split(|byte| *byte == b'\n').map(|size| {
+            let size = std::str::from_utf8(size).ok().and_then(|size| size.parse().ok());
+            // what has no size cannot be read
+            size.unwrap_or(u64::MAX)
+        });
+        Ok(wanted.into_iter().zip(sizes).map(|((path, entry), size)| (path, entry, size)).collect())
+    }
+
+    async fn contents(
+        &self,
+        sized: &[SizedEntry<'_>],
+    ) -> Result<BTreeMap<String, Vec<u8>>, GitError> {
+        let objects = sized.iter().map(|(_, entry, _)| *entry);
+        let contents = self.batch("--batch=%(objectsize)", objects).await?;
         let mut rest = contents.as_slice();
         let mut files = BTreeMap::new();
-        for (path, _) in wanted {
+        for (path, _, _) in sized {
             let (content, after) = next_object(rest).ok_or_else(|| GitError::Failed {
                 action: "cat-file",
                 detail: format!("its answer about {path} is not understood"),
             })?;
-            files.insert(path.to_owned(), content.to_vec());
+            files.insert((*path).to_owned(), content.to_vec());
             rest = after;
         }
         Ok(files)
     }
 
-    async fn batch(&self, mode: &str, wanted: &[(&str, &Entry)]) -> Result<Vec<u8>, GitError> {
-        if wanted.is_empty() {
+    async fn batch<'a>(
+        &self,
+        mode: &str,
+        wanted: impl Iterator<Item = &'a Entry>,
+    ) -> Result<Vec<u8>, GitError> {
+        let input: Vec<u8> =
+            wanted.flat_map(|entry| format!("{}\n", entry.object).into_bytes()).collect();
+        if input.is_empty() {
             return Ok(Vec::new());
         }
         let mut invocation = Invocation::new("cat-file", &self.path, ["cat-file", mode]);
-        invocation.input = wanted
-            .iter()
-            .flat_map(|(_, entry)| format!("{}\n", entry.object).into_bytes())
-            .collect();
+        invocation.input = input;
         self.git.expect(invocation).await
     }
 

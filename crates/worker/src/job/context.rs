@@ -3,28 +3,31 @@
 //! What always holds: everything that waits here ends when the job must stop; a token or
 //! credential is masked in the log before anything could print it.
 
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::job::FailureKind;
 use model::pipeline::Service;
-use model::worker_api::{Assignment, AwsCredentials, Checkout, Target};
+use model::worker_api::{Assignment, AwsCredentials, Checkout};
 use secrecy::SecretString;
 
-use super::environment;
 use super::halt::Halt;
 use crate::client::JobClient;
+use crate::framework::Places;
 use crate::git::{Fetch, Fetched, Mirror, Reference, Workspace, Worktree};
 use crate::hold::Hold;
 use crate::log::Log;
 use crate::machine::Machine;
-use crate::sandbox::{Limits, Room};
-use crate::step::{self, Command, StepEnd, StepOutcome, StepSpec};
+use crate::sandbox::Room;
 
 /// The directory in the steps' home where packages are written to and deployed from. Not in the
 /// workspace: there a commit may have put a link in its place.
 const PACKAGE_DIRECTORY: &str = "package";
+/// For frameworks that must write beside the package first.
+const SCRATCH_DIRECTORY: &str = "made";
 const CA_BUNDLE: &str = "aws-ca.pem";
 
 /// One attempt, as the job kinds see it.
@@ -36,13 +39,6 @@ pub(crate) struct Job {
     log: Log,
     room: Room,
     worktree: Option<Worktree>,
-}
-
-/// Whether a step works with AWS.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Access<'a> {
-    None,
-    Aws(&'a AwsCredentials),
 }
 
 impl Job {
@@ -173,67 +169,6 @@ impl Job {
         Ok(credentials)
     }
 
-    /// Runs one step of a service; `name` is its heading.
-    pub(crate) async fn step(
-        &mut self,
-        name: &str,
-        command: Command,
-        service: &Service,
-        target: Option<&Target>,
-        access: Access<'_>,
-    ) -> Result<StepEnd, Halt> {
-        let mut env = environment::of_step(&self.assignment, &service.name, target);
-        if let (Access::Aws(credentials), Some(target)) = (access, target) {
-            let bundle = self.ca_bundle()?;
-            let endpoint = &self.assignment.aws;
-            env = environment::with_aws(env, credentials, target, endpoint, bundle.as_deref());
-        }
-        let package = self.inside(&self.package_directory())?;
-        env.insert("GREENROOM_PACKAGE_DIR".to_owned(), package.to_string_lossy().into_owned());
-        let spec = StepSpec {
-            name: name.to_owned(),
-            command,
-            cwd: PathBuf::from(&service.path),
-            env,
-            secrets: Vec::new(),
-            limits: Limits::default(),
-        };
-        let executor = self.machine.executor.as_ref();
-        let end = step::run(&spec, &self.room, executor, &self.log, self.hold.token()).await?;
-        if end.outcome == StepOutcome::Canceled {
-            return Err(Halt::Stopped);
-        }
-        Ok(end)
-    }
-
-    /// A step that must succeed.
-    pub(crate) async fn expect_step(
-        &mut self,
-        name: &str,
-        command: Command,
-        service: &Service,
-        target: Option<&Target>,
-        access: Access<'_>,
-    ) -> Result<(), Halt> {
-        let end = self.step(name, command, service, target, access).await?;
-        match failure(name, end.outcome) {
-            None => Ok(()),
-            Some(halt) => Err(halt),
-        }
-    }
-
-    /// A line of the pipeline file that must succeed, or nothing where there is none.
-    pub(crate) async fn expect_line(
-        &mut self,
-        line: Option<&str>,
-        service: &Service,
-        target: Option<&Target>,
-        access: Access<'_>,
-    ) -> Result<(), Halt> {
-        let Some(line) = line else { return Ok(()) };
-        self.expect_step(line, Command::Shell(line.to_owned()), service, target, access).await
-    }
-
     /// Where packages are, as this process sees it.
     pub(crate) fn package_directory(&self) -> PathBuf {
         self.room.home().join(PACKAGE_DIRECTORY)
@@ -257,17 +192,102 @@ impl Job {
             .ok_or_else(|| Halt::internal(format!("steps cannot see {}", path.display())))
     }
 
-    /// The certificate authority of a local AWS, as a file that steps can read.
-    fn ca_bundle(&mut self) -> Result<Option<PathBuf>, Halt> {
-        let Some(pem) = &self.assignment.aws.ca_bundle else { return Ok(None) };
-        let path = self.room.home().with_file_name(CA_BUNDLE);
-        if !path.exists() {
-            std::fs::write(&path, pem)
-                .and_then(|()| std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)))
-                .map_err(Halt::internal)?;
+    /// The package directory, read safely. For use until the next step runs.
+    pub(crate) fn package_files(&self) -> Result<Workspace, Halt> {
+        Ok(Workspace::new(self.home().directory(self.package_name())?))
+    }
+
+    /// Makes the package directory, before any step runs: later a link could stand in its place.
+    pub(crate) fn make_package_directory(&self) -> Result<(), Halt> {
+        let directory = self.package_directory();
+        std::fs::create_dir(&directory).map_err(Halt::internal)?;
+        let user = self.machine.executor.user(self.room.slot());
+        Ok(self.room.give(user, &directory)?)
+    }
+
+    /// Puts a file of ours into the package, in the place of whatever has its name. No step may
+    /// run meanwhile.
+    pub(crate) fn write_packaged(&self, name: &str, content: &[u8]) -> Result<(), Halt> {
+        let path = self.package_files()?.root().join(name);
+        match std::fs::remove_file(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::IsADirectory => {
+                return Err(Halt::failed(
+                    FailureKind::Configuration,
+                    format!(
+                        "the package has a directory {name}; that name is Greenroom's, give it another"
+                    ),
+                ));
+            }
+            Err(error) => return Err(Halt::internal(error)),
+        }
+        // Never through a link that was put there.
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).open(&path).map_err(Halt::internal)?;
+        file.write_all(content).map_err(Halt::internal)
+    }
+
+    /// Whether steps find a program; a value of its own, for it outlives a look at the job.
+    pub(crate) fn finder(&self) -> impl Fn(&str) -> bool + Send + Sync + 'static {
+        let executor = Arc::clone(&self.machine.executor);
+        move |program| executor.finds(program)
+    }
+
+    /// The directories of the room as steps know them.
+    pub(crate) fn places(&self, service: &Service) -> Result<Places, Halt> {
+        let workspace = self.inside(&self.room.workspace())?;
+        let service = if service.path == "." { workspace } else { workspace.join(&service.path) };
+        Ok(Places {
+            service,
+            package: self.inside(&self.package_directory())?,
+            scratch: self.inside(&self.room.home().join(SCRATCH_DIRECTORY))?,
+        })
+    }
+
+    /// A file of ours that steps can read and not change; its path as they know it.
+    pub(crate) fn show_file(&mut self, name: &str, content: &[u8]) -> Result<PathBuf, Halt> {
+        let path = self.room.home().with_file_name(name);
+        let known = path.exists();
+        std::fs::write(&path, content)
+            .and_then(|()| std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)))
+            .map_err(Halt::internal)?;
+        if !known {
             self.room.show(path.clone());
         }
-        self.inside(&path).map(Some)
+        self.inside(&path)
+    }
+
+    /// A directory of ours that steps can read and not change; its path as they know it.
+    pub(crate) fn show_directory(
+        &mut self,
+        name: &str,
+        files: &[(&str, &str)],
+    ) -> Result<PathBuf, Halt> {
+        let directory = self.room.home().with_file_name(name);
+        let mode =
+            |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode));
+        let write = || {
+            for (file, content) in files {
+                let path = directory.join(file);
+                if let Some(parent) = path.parent() {
+                    std::fs::create_dir_all(parent)?;
+                    mode(parent, 0o755)?;
+                }
+                std::fs::write(&path, content)?;
+                mode(&path, 0o644)?;
+            }
+            Ok::<_, std::io::Error>(())
+        };
+        write().map_err(Halt::internal)?;
+        self.room.show(directory.clone());
+        self.inside(&directory)
+    }
+
+    /// The certificate authority of a local AWS, as a file that steps can read.
+    pub(crate) fn ca_bundle(&mut self) -> Result<Option<PathBuf>, Halt> {
+        let Some(pem) = self.assignment.aws.ca_bundle.clone() else { return Ok(None) };
+        self.show_file(CA_BUNDLE, pem.as_bytes()).map(Some)
     }
 
     /// Gives the room back.
@@ -292,29 +312,4 @@ impl Job {
             Err(error) => tracing::error!(%error, "clearing a room failed"),
         }
     }
-}
-
-/// The failure that a step's end means; `None` when it succeeded.
-pub(crate) fn failure(name: &str, outcome: StepOutcome) -> Option<Halt> {
-    let (kind, what) = match outcome {
-        StepOutcome::Exited(0) => return None,
-        StepOutcome::Exited(126) => (
-            FailureKind::Step,
-            "could not be started (exit status 126): it is not executable".to_owned(),
-        ),
-        StepOutcome::Exited(127) => {
-            (FailureKind::Step, "was not found (exit status 127)".to_owned())
-        }
-        StepOutcome::Exited(code) => (FailureKind::Step, format!("ended with exit status {code}")),
-        StepOutcome::Signaled(signal) => {
-            (FailureKind::Step, format!("was ended by signal {signal}"))
-        }
-        StepOutcome::TimedOut => (FailureKind::Limit, "took longer than a step may".to_owned()),
-        StepOutcome::OutputLimit => (FailureKind::Limit, "printed more than a step may".to_owned()),
-        StepOutcome::MemoryLimit => {
-            (FailureKind::Limit, "needed more memory than a step may have".to_owned())
-        }
-        StepOutcome::Canceled => return Some(Halt::Stopped),
-    };
-    Some(Halt::failed(kind, format!("`{name}` {what}")))
 }

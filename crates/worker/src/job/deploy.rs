@@ -1,28 +1,32 @@
-//! A deploy job: the artifact of this stage and region, and nothing else, onto its stack.
+//! A deploy job: the artifact of this stage and region, and nothing else, onto its stacks.
 //!
 //! What always holds: digest, stage and region of the artifact are checked here too, whatever the
-//! server said. The stack is looked at before anything is done to it: what is in progress is
-//! waited out, and a new attempt that finds the artifact deployed ends without deploying again.
-//! Success is what the stack says afterwards, not what the command's exit status says.
+//! server said. A stack is looked at before anything is done to it: what is in progress is waited
+//! out, and a new attempt that finds the artifact deployed ends without deploying again. Success
+//! is what the stacks say afterwards, not what the command's exit status says.
 //!
 //! After a crash CloudFormation goes on with what it was told; the next attempt sees to it.
+
+use std::collections::BTreeMap;
 
 use aws::stack::{Prepared, StackPhase};
 use aws::{Stack, Stacks};
 use model::job::FailureKind;
-use model::pipeline::Service;
+use model::pipeline::{self, Service};
 use model::worker_api::{DeployedStack, StoredArtifact, Target};
-use tokio::io::{AsyncReadExt, BufReader};
 
-use super::context::{Access, Job, failure};
+use super::context::Job;
+use super::ground::{Gaps, Ground};
 use super::halt::Halt;
-use super::{install, package, stack};
-use crate::archive::{self, ArchiveLimits};
-use crate::framework::serverless::argv::{self, Action};
-use crate::framework::serverless::package::{PackageState, TEMPLATE_FILE};
-use crate::framework::serverless::tool::Tool;
+use super::stack::Watch;
+use super::steps::{Access, failure};
+use super::{artifact, change_sets, check, install, outside, package, publish, stack};
+use crate::framework::manifest::{self, Manifest};
+use crate::framework::{
+    self, Authority, Deploying, FILE_MAX_BYTES, Foresight, Package, Site, Work, parameters,
+};
 use crate::git::Workspace;
-use crate::step::{Command, StepEnd, StepOutcome};
+use crate::step::{Order, StepOutcome};
 
 pub(super) async fn run(
     job: &mut Job,
@@ -31,72 +35,110 @@ pub(super) async fn run(
     artifact: &StoredArtifact,
     trust: &str,
 ) -> Result<DeployedStack, Halt> {
-    let state = unpack(job, artifact).await?;
-    state.check(target)?;
-    job.log()
-        .heading(&format!("stack {} of {} in {}", state.stack, target.stage, target.region))
-        .await;
-    let stacks = stack::open(job, target).await?;
-    let prepared = prepare(job, &stacks, &state.stack).await?;
-    let carried = match &prepared {
-        Some(found) if job.assignment().attempt > 1 => carries(job, &stacks, found).await?,
-        Some(_) | None => false,
+    artifact::bring(job, artifact).await?;
+    let mut ground = Ground::lay(job, Some(service), target, Gaps::Refused).await?;
+    publish_by(job, service, &mut ground)?;
+    let (places, finds) = (job.places(service)?, job.finder());
+    let workspace = Workspace::new(job.room().workspace());
+    let whole = ground.target.clone();
+    let inputs = ground.inputs.clone();
+    let site = Site {
+        workspace: &workspace,
+        service,
+        target: &whole,
+        inputs: &inputs,
+        places: &places,
+        finds: &finds,
     };
+    let package = packaged(job, &site)?;
+    check::moment(&target.safeguards, super::now()).judged(job).await?;
+    let stacks = stack::open(job, target).await?;
+    let carried = arrive(job, &site, &package, &stacks).await?;
     if carried && service.commands.after_deploy.is_none() {
         job.log()
             .note("an earlier attempt has deployed this artifact: nothing is left to do")
             .await;
-        return read_back(job, &stacks, &state.stack).await;
+        return read_back(job, service, &package, &stacks).await;
     }
-    let workspace = job.checkout().await?;
-    install::run(job, &workspace, service, Some(target), trust).await?;
+    if wants_source(service) {
+        let workspace = job.checkout().await?;
+        install::run(job, &workspace, service, &ground.scene, trust).await?;
+        ground.plug(job, service)?;
+    }
     if carried {
         job.log().note("an earlier attempt has deployed this artifact").await;
     } else {
-        deploy(job, service, target, &workspace, &stacks, &state.stack).await?;
+        deploy(job, &site, &package, &stacks, &ground).await?;
     }
-    let deployed = read_back(job, &stacks, &state.stack).await?;
-    if let Some(line) = &service.commands.after_deploy {
+    let mut deployed = read_back(job, service, &package, &stacks).await?;
+    if let Some(step) = &service.commands.after_deploy {
+        ground.add(job, service, &deployed.outputs)?;
         let credentials = job.credentials().await?;
-        job.expect_line(Some(line), service, Some(target), Access::Aws(&credentials)).await?;
+        job.expect_step(Some(step), &ground.scene, Access::Aws(&credentials)).await?;
+        // What the command did to them is no change by others.
+        deployed.left_at = outside::changed_at(job, &deployed.stacks, &stacks).await?;
     }
     Ok(deployed)
 }
 
-/// Brings the artifact into the room, checked against its digest.
-async fn unpack(job: &Job, artifact: &StoredArtifact) -> Result<PackageState, Halt> {
-    let file = job.room().backstage()?.join("artifact.tar.zst");
-    job.hold()
-        .ask(|| job.client().fetch_artifact(&file))
-        .await
-        .map_err(|error| Halt::unanswered(FailureKind::Internal, "the artifact", error))?;
-    let found = digest(&file).await?;
-    if found != artifact.digest {
-        return Err(Halt::internal(format!(
-            "the artifact has the digest {found}, not {}: it was changed in the store; package again",
-            artifact.digest
-        )));
-    }
-    let open = tokio::fs::File::open(&file).await.map_err(Halt::internal)?;
-    let directory = job.package_directory();
-    let unpack = archive::unpack(BufReader::new(open), &directory, ArchiveLimits::default());
-    job.or_stopped(unpack).await??;
-    let user = job.machine().executor.user(job.room().slot());
-    job.room().give(user, &directory)?;
-    package::read_state(job)
+fn wants_source(service: &Service) -> bool {
+    let commands = &service.commands;
+    framework::of(service.framework).needs_source(Work::Deploy)
+        || commands.deploy.is_some()
+        || commands.after_deploy.is_some()
 }
 
-async fn digest(file: &std::path::Path) -> Result<String, Halt> {
-    let mut open = tokio::fs::File::open(file).await.map_err(Halt::internal)?;
-    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let length = open.read(&mut buffer).await.map_err(Halt::internal)?;
-        if length == 0 {
-            return Ok(hex::encode(context.finish()));
+/// Gives a custom service's commands a file to publish by.
+fn publish_by(job: &Job, service: &Service, ground: &mut Ground) -> Result<(), Halt> {
+    match service.framework {
+        pipeline::Framework::Custom => {
+            let file = job.inside(&job.room().home().join(publish::PUBLISH_FILE))?;
+            ground.scene.set("GREENROOM_PUBLISH_FILE", file.to_string_lossy());
         }
-        context.update(&buffer[..length]);
+        pipeline::Framework::Serverless
+        | pipeline::Framework::Cloudformation
+        | pipeline::Framework::Sam
+        | pipeline::Framework::Cdk => {}
     }
+    Ok(())
+}
+
+/// What the package in the room is for, refused if that is not this.
+fn packaged(job: &Job, site: &Site<'_>) -> Result<Package, Halt> {
+    let framework = framework::of(site.service.framework);
+    let files = job.package_files()?;
+    let package = match framework.authority() {
+        Authority::Framework => framework.made(site, &files)?,
+        Authority::Manifest => {
+            let text = files.read(manifest::FILE, FILE_MAX_BYTES)?;
+            let app = &job.assignment().app;
+            Manifest::parse(&text)?.checked(app, site.service, site.target)?
+        }
+    };
+    package.check(site.target)?;
+    Ok(package)
+}
+
+/// Brings every stack into a state that takes a deploy. Whether all of them carry the artifact
+/// already.
+async fn arrive(
+    job: &Job,
+    site: &Site<'_>,
+    package: &Package,
+    stacks: &Stacks,
+) -> Result<bool, Halt> {
+    let mut carried = job.assignment().attempt > 1 && !package.stacks.is_empty();
+    for packaged in &package.stacks {
+        let place = format!("{} in {}", site.target.stage, site.target.region);
+        job.log().heading(&format!("stack {} of {place}", packaged.name)).await;
+        let found = prepare(job, stacks, &packaged.name).await?;
+        carried = carried
+            && match found {
+                Some(found) => carries(job, site, packaged, stacks, &found).await?,
+                None => false,
+            };
+    }
+    Ok(carried)
 }
 
 /// The stack in a state that takes a deploy; `None` when there is none yet.
@@ -119,55 +161,130 @@ async fn prepare(job: &Job, stacks: &Stacks, name: &str) -> Result<Option<Stack>
     }
 }
 
-/// Whether the stack has this artifact's template already.
-async fn carries(job: &Job, stacks: &Stacks, found: &Stack) -> Result<bool, Halt> {
+/// Whether the stack has this artifact's template already, with nothing else that could differ.
+async fn carries(
+    job: &Job,
+    site: &Site<'_>,
+    packaged: &framework::PackagedStack,
+    stacks: &Stacks,
+    found: &Stack,
+) -> Result<bool, Halt> {
+    match packaged.foresight {
+        Foresight::Ask => {}
+        Foresight::Compare => return Ok(false),
+    }
     if found.status.phase() != StackPhase::Settled {
         return Ok(false);
     }
-    let packaged = package::read_packaged(&job.home(), job, TEMPLATE_FILE)?;
-    let Some(live) = stacks.template(&found.id).await? else { return Ok(false) };
-    let live: Option<serde_json::Value> = serde_json::from_str(&live).ok();
-    let packaged: Option<serde_json::Value> = serde_json::from_slice(&packaged).ok();
-    Ok(live.is_some() && live == packaged)
+    let template = parameters::template(&job.package_files()?, packaged)?;
+    match framework::of(site.service.framework).authority() {
+        Authority::Framework => {}
+        Authority::Manifest => {
+            let given = parameters::given(&packaged.name, template.tree(), &site.values())?;
+            if !given.is_empty() {
+                return Ok(false);
+            }
+        }
+    }
+    let Some(live) = job.or_stopped(stacks.template(&found.id)).await?? else { return Ok(false) };
+    Ok(aws::Template::parse(&live).is_ok_and(|live| live.tree() == template.tree()))
 }
 
 async fn deploy(
     job: &mut Job,
-    service: &Service,
-    target: &Target,
-    workspace: &Workspace,
+    site: &Site<'_>,
+    package: &Package,
     stacks: &Stacks,
-    name: &str,
+    ground: &Ground,
 ) -> Result<(), Halt> {
-    let (heading, command) = match &service.commands.deploy {
-        Some(line) => (line.clone(), Command::Shell(line.clone())),
-        None => {
-            let tool = Tool::find(workspace, &service.path)?;
-            job.log().note(&format!("framework: {}", tool.describe())).await;
-            let from = package::package_path(job, service)?;
-            let action = Action::Deploy { from: &from };
-            let argv = argv::argv(&tool.program, action, target);
-            (argv::shown(&tool.package, action, target), Command::Argv(argv))
-        }
+    let framework = framework::of(site.service.framework);
+    package::describe(job, framework, site).await;
+    let files = job.package_files()?;
+    let deploying = match &site.service.commands.deploy {
+        Some(step) => Deploying::Run(step.into()),
+        None => framework.deploy(site, package, &files)?,
     };
+    match deploying {
+        Deploying::ChangeSets => change_sets::deploy(job, site, package, &files, stacks).await,
+        Deploying::Run(order) => {
+            if check::wants_change(&site.target.safeguards) && !package.stacks.is_empty() {
+                let seen = check::change_now(job, site, package, &files, stacks).await?;
+                check::held(&site.target.safeguards, seen).judged(job).await?;
+            }
+            run_order(job, &order, package, stacks, ground).await
+        }
+    }
+}
+
+/// Runs the command and writes the stacks' events into the log meanwhile.
+async fn run_order(
+    job: &mut Job,
+    order: &Order,
+    package: &Package,
+    stacks: &Stacks,
+    ground: &Ground,
+) -> Result<(), Halt> {
     let credentials = job.credentials().await?;
-    let cursor = job.or_stopped(stacks.cursor_now(name)).await??;
-    let log = job.log().clone();
-    let poll = stack::patience(job).poll;
-    let step = job.step(&heading, command, service, Some(target), Access::Aws(&credentials));
-    let (end, causes) = stack::watched((stacks, name, &log), cursor, poll, step).await;
-    let StepEnd { outcome, .. } = end?;
-    match (failure(&heading, outcome), causes.first()) {
+    let names: Vec<String> = package.stacks.iter().map(|stack| stack.name.clone()).collect();
+    let watch = Watch::begin(job, stacks, &names).await?;
+    let step = job.step(order, &ground.scene, Access::Aws(&credentials));
+    let (end, cause) = watch.over(step).await;
+    let outcome = end?.outcome;
+    match (failure(order, outcome), cause) {
         (None, _) => Ok(()),
         (Some(Halt::Failed(_)), Some(cause)) if matches!(outcome, StepOutcome::Exited(_)) => {
-            Err(Halt::failed(FailureKind::Aws, format!("stack {name}: {cause}")))
+            Err(Halt::failed(FailureKind::Aws, cause))
         }
         (Some(halt), _) => Err(halt),
     }
 }
 
-/// What the stack says after the deploy.
-async fn read_back(job: &Job, stacks: &Stacks, name: &str) -> Result<DeployedStack, Halt> {
+/// What the stacks say after the deploy, and what the service publishes by it.
+async fn read_back(
+    job: &Job,
+    service: &Service,
+    package: &Package,
+    stacks: &Stacks,
+) -> Result<DeployedStack, Halt> {
+    let mut of_stacks: BTreeMap<String, String> = BTreeMap::new();
+    let mut names = Vec::new();
+    let mut left_at = BTreeMap::new();
+    for packaged in &package.stacks {
+        let stack = settled(job, stacks, &packaged.name).await?;
+        left_at.extend(stack.changed_at().map(|at| (stack.name.clone(), at)));
+        for (key, value) in stack.outputs {
+            if of_stacks.contains_key(&key) {
+                let name = &packaged.name;
+                job.log()
+                    .note(&format!("output {key} of stack {name} is not published: an earlier stack of the service has one of that name"))
+                    .await;
+                continue;
+            }
+            of_stacks.insert(key, value);
+        }
+        names.push(stack.name);
+    }
+    let mut endpoints: Vec<String> =
+        aws::endpoints(&of_stacks).into_iter().map(|endpoint| endpoint.url).collect();
+    let mut outputs = publish::published(&job.package_files()?, &of_stacks)?;
+    match service.framework {
+        pipeline::Framework::Custom => {
+            outputs.extend(publish::by_command(&job.home())?);
+            endpoints = publish::endpoints(&outputs);
+        }
+        pipeline::Framework::Serverless
+        | pipeline::Framework::Cloudformation
+        | pipeline::Framework::Sam
+        | pipeline::Framework::Cdk => {}
+    }
+    for endpoint in &endpoints {
+        job.log().note(&format!("  {endpoint}")).await;
+    }
+    Ok(DeployedStack { stacks: names, left_at, outputs, endpoints })
+}
+
+/// The stack once nothing is in progress, which it must have come through well.
+async fn settled(job: &Job, stacks: &Stacks, name: &str) -> Result<Stack, Halt> {
     let (mut on_event, events) = stack::collector();
     let mut cursor = job.or_stopped(stacks.cursor_now(name)).await??;
     let waiting = stacks.wait_settled(name, &mut cursor, stack::patience(job), &mut on_event);
@@ -187,11 +304,6 @@ async fn read_back(job: &Job, stacks: &Stacks, name: &str) -> Result<DeployedSta
             format!("the deploy command succeeded, but stack {name} is {}: {reason}", stack.status),
         ));
     }
-    let endpoints: Vec<String> =
-        aws::endpoints(&stack.outputs).into_iter().map(|endpoint| endpoint.url).collect();
     job.log().heading(&format!("stack {name} is {}", stack.status)).await;
-    for endpoint in &endpoints {
-        job.log().note(&format!("  {endpoint}")).await;
-    }
-    Ok(DeployedStack { stack: stack.name, outputs: stack.outputs, endpoints })
+    Ok(stack)
 }

@@ -1,8 +1,11 @@
 //! Why a job did not reach its end, as the server is told: every error of the worker's parts is
 //! sorted here into one of the model's kinds.
 
-use aws::{EndpointError, StackError};
+use aws::stack::ChangeError;
+use aws::{EndpointError, ParameterError, StackError};
+use model::ParameterKey;
 use model::job::{Failure, FailureKind};
+use model::worker_api::JobResult;
 
 use crate::archive::ArchiveError;
 use crate::cache::CacheError;
@@ -12,12 +15,20 @@ use crate::log::MaskError;
 use crate::sandbox::SandboxError;
 use crate::step::StepError;
 
-/// The two ways not to succeed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The ways not to succeed.
+#[derive(Debug, Clone)]
 pub(crate) enum Halt {
     Failed(Failure),
+    /// Failed with something found out that people should see.
+    Refused(Box<Refusal>),
     /// The hold says why.
     Stopped,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    pub(crate) failure: Failure,
+    pub(crate) result: JobResult,
 }
 
 impl Halt {
@@ -100,6 +111,32 @@ impl From<StackError> for Halt {
 impl From<EndpointError> for Halt {
     fn from(error: EndpointError) -> Self {
         Self::failed(FailureKind::Aws, error.to_string())
+    }
+}
+
+impl From<ChangeError> for Halt {
+    fn from(error: ChangeError) -> Self {
+        let kind = match &error {
+            ChangeError::Rejected { .. } | ChangeError::Upload(_) => FailureKind::Configuration,
+            ChangeError::Slow { .. } | ChangeError::Stack(_) => FailureKind::Aws,
+        };
+        Self::failed(kind, error.to_string())
+    }
+}
+
+impl Halt {
+    /// The failure to read parameter `key`.
+    pub(crate) fn unread(key: &ParameterKey, error: &ParameterError) -> Self {
+        let kind = match error {
+            ParameterError::Missing { .. } | ParameterError::Unusable { .. } => {
+                FailureKind::Configuration
+            }
+            ParameterError::Denied { .. }
+            | ParameterError::Credentials { .. }
+            | ParameterError::Refused { .. }
+            | ParameterError::Unavailable { .. } => FailureKind::Aws,
+        };
+        Self::failed(kind, format!("parameter {key}: {error}"))
     }
 }
 

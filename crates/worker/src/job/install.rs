@@ -7,39 +7,45 @@
 use std::collections::BTreeSet;
 
 use model::pipeline::Service;
-use model::worker_api::Target;
 
-use super::context::{Access, Job};
+use super::context::Job;
+use super::environment::Scene;
 use super::halt::Halt;
+use super::steps::Access;
 use crate::cache::{CacheKey, KeyParts, Scope};
 use crate::detect::within;
 use crate::git::{Workspace, WorkspaceError};
 use crate::node::{self, Install, PackageJson};
-use crate::sandbox::Limits;
-use crate::step::{self, Command, StepOutcome, StepSpec};
 
 const FILE_MAX_BYTES: u64 = 64 * 1024 * 1024;
-const VERSIONS: &str = "node --version; npm --version; yarn --version; pnpm --version; true";
-const VERSIONS_MAX_BYTES: u64 = 4 * 1024;
+const VERSIONS: &str =
+    "for tool in node npm yarn pnpm; do $tool --version || true; done 2>/dev/null";
 /// Scripts of the project itself that an install runs.
 const LIFECYCLE: [&str; 6] =
     ["preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare"];
 /// What is looked for to know which install the plan chose.
-const KNOWN: [&str; 5] =
-    ["package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml"];
+const KNOWN: [&str; 6] = [
+    "package.json",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    ".yarnrc.yml",
+    "pnpm-lock.yaml",
+];
 
 pub(super) async fn run(
     job: &mut Job,
     workspace: &Workspace,
     service: &Service,
-    target: Option<&Target>,
+    scene: &Scene,
     trust: &str,
 ) -> Result<(), Halt> {
-    let Some(line) = &service.commands.install else { return Ok(()) };
+    let Some(step) = &service.commands.install else { return Ok(()) };
+    let line = &step.run;
     let install = cacheable(workspace, service, line)?;
     let key = match &install {
         Some(cached) => {
-            let node = versions(job, service).await?;
+            let node = versions(job).await?;
             let scope = Scope { app: job.assignment().app.clone(), trust: trust.to_owned() };
             let parts = KeyParts {
                 lock_file: &cached.content,
@@ -62,7 +68,7 @@ pub(super) async fn run(
             return Ok(());
         }
     }
-    job.expect_line(Some(line), service, target, Access::None).await?;
+    job.expect_step(Some(step), scene, Access::None).await?;
     if let Some((key, cached)) = &key {
         let directory = workspace.directory(&cached.directory)?;
         if workspace.directory(cached.modules()).is_ok() {
@@ -138,27 +144,11 @@ fn only_dependencies(install: &Install, manifest: &[u8]) -> bool {
 }
 
 /// Asked once per worker: all its sandboxes see the same programs.
-async fn versions(job: &Job, service: &Service) -> Result<String, Halt> {
+async fn versions(job: &Job) -> Result<String, Halt> {
     let ask = || async {
-        let spec = StepSpec {
-            name: "versions".to_owned(),
-            command: Command::Shell(format!("{{ {VERSIONS}; }} 2>/dev/null")),
-            cwd: service.path.clone().into(),
-            env: std::collections::BTreeMap::new(),
-            secrets: Vec::new(),
-            limits: Limits::default(),
-        };
-        let executor = job.machine().executor.as_ref();
-        let token = job.hold().token();
-        let end = step::capture(&spec, VERSIONS_MAX_BYTES, job.room(), executor, job.log(), token)
-            .await?;
-        match end.outcome {
-            StepOutcome::Exited(_) => Ok(String::from_utf8_lossy(&end.captured).into_owned()),
-            StepOutcome::Canceled => Err(Halt::Stopped),
-            StepOutcome::Signaled(_)
-            | StepOutcome::TimedOut
-            | StepOutcome::OutputLimit
-            | StepOutcome::MemoryLimit => Err(Halt::internal("asking node for its version failed")),
+        match job.ask(VERSIONS).await? {
+            Some(answer) => Ok(answer),
+            None => Err(Halt::internal("asking node for its version failed")),
         }
     };
     job.machine().node_versions.get_or_try_init(ask).await.cloned()
@@ -167,18 +157,14 @@ async fn versions(job: &Job, service: &Service) -> Result<String, Halt> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::pipeline::{Commands, Framework};
+    use model::pipeline::{Commands, Framework, Step};
     use std::path::Path;
 
     fn service(install: &str) -> Service {
+        let name = "api".parse().expect("a name");
         Service {
-            name: "api".parse().expect("a name"),
-            path: "api".to_owned(),
-            framework: Framework::Serverless,
-            depends_on: Vec::new(),
-            watch: Vec::new(),
-            commands: Commands { install: Some(install.to_owned()), ..Commands::default() },
-            notes: Vec::new(),
+            commands: Commands { install: Some(Step::new(install)), ..Commands::default() },
+            ..Service::new(name, "api", Framework::Serverless)
         }
     }
 

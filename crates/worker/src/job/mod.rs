@@ -7,15 +7,26 @@
 //! After a crash the attempt is over: the server gives the job to another one, and the room is
 //! removed at the next start.
 
+mod artifact;
+mod change;
+mod change_sets;
+mod check;
 mod context;
 mod deploy;
 mod environment;
+mod foresight;
+mod ground;
 mod halt;
 mod install;
+mod outside;
 mod package;
 mod plan;
+mod post_deploy;
+mod publish;
 mod remove;
+mod session;
 mod stack;
+mod steps;
 mod test;
 
 use std::panic::AssertUnwindSafe;
@@ -110,25 +121,29 @@ pub(crate) fn now() -> chrono::DateTime<chrono::Utc> {
 async fn carry_out(job: &mut Job) -> Result<Option<JobResult>, Halt> {
     let task = job.assignment().task.clone();
     match task {
-        Task::Plan { compare_with } => {
-            let findings = plan::run(job, &compare_with).await?;
+        Task::Plan { compare_with, diverged_from } => {
+            let findings = plan::run(job, &compare_with, &diverged_from).await?;
             Ok(Some(JobResult::Planned { findings }))
         }
         Task::Test { service, target, trust } => {
             test::run(job, &service, target.as_ref(), &trust).await?;
             Ok(None)
         }
-        Task::Package { service, target, trust } => {
-            let package = package::run(job, &service, &target, &trust).await?;
+        Task::Package { service, target, trust, left } => {
+            let package = package::run(job, &service, &target, &trust, &left).await?;
             Ok(Some(JobResult::Packaged { package }))
         }
         Task::Deploy { service, target, artifact, trust } => {
             let deployed = deploy::run(job, &service, &target, &artifact, &trust).await?;
-            Ok(Some(JobResult::Deployed { deployed }))
+            Ok(Some(JobResult::Deployed { deployed, changed_outputs: Vec::new() }))
         }
-        Task::Remove { service, target, stack, trust } => {
-            remove::run(job, &service, &target, stack.as_deref(), &trust).await?;
+        Task::Remove { service, target, stacks, trust } => {
+            remove::run(job, &service, &target, &stacks, &trust).await?;
             Ok(Some(JobResult::Removed))
+        }
+        Task::PostDeploy { step, target, trust: _ } => {
+            post_deploy::run(job, &step, &target).await?;
+            Ok(None)
         }
     }
 }
@@ -144,7 +159,8 @@ fn secrets(task: &Task) -> Vec<SecretString> {
         Task::Test { target, .. } => target.as_ref().map(of).unwrap_or_default(),
         Task::Package { target, .. }
         | Task::Deploy { target, .. }
-        | Task::Remove { target, .. } => of(target),
+        | Task::Remove { target, .. }
+        | Task::PostDeploy { target, .. } => of(target),
     }
 }
 
@@ -156,6 +172,9 @@ async fn say_end(job: &Job, ended: &Result<Option<JobResult>, Halt>) {
         (_, Some(Stop::Lost | Stop::Shutdown)) | (Err(Halt::Stopped), None) => {}
         (Err(Halt::Failed(failure)), None) => {
             job.log().heading(&format!("failed: {}", failure.message)).await;
+        }
+        (Err(Halt::Refused(refusal)), None) => {
+            job.log().heading(&format!("refused: {}", refusal.failure.message)).await;
         }
         (Ok(_), None) => job.log().heading("done").await,
     }
@@ -193,6 +212,9 @@ fn finish(
             (Outcome::Canceled { reason: reason.clone() }, None)
         }
         (None, Err(Halt::Failed(failure))) => (Outcome::Failed(failure), None),
+        (None, Err(Halt::Refused(refusal))) => {
+            (Outcome::Failed(refusal.failure), Some(refusal.result))
+        }
     };
     Some(Finish { attempt, outcome, result })
 }
@@ -217,8 +239,11 @@ impl ChunkSink for ToServer {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use model::job::FailureKind;
+    use model::output::{Published, Scope};
     use model::stage::StageKind;
     use model::worker_api::{AwsEndpoint, Parameter};
 
@@ -239,7 +264,7 @@ pub(crate) mod tests {
                 title: "Add x".to_owned(),
                 author: "ann".to_owned(),
             },
-            task: Task::Plan { compare_with: Vec::new() },
+            task: Task::Plan { compare_with: Vec::new(), diverged_from: Vec::new() },
             aws: AwsEndpoint::default(),
         }
     }
@@ -254,6 +279,31 @@ pub(crate) mod tests {
             stage_kind: StageKind::Preview,
             region: "us-east-1".parse().expect("a region"),
             parameters: parameters.collect(),
+            references: BTreeMap::new(),
+            outputs: Scope {
+                app: "workshop".parse().expect("a name"),
+                stage: "feature-x".parse().expect("a stage"),
+                region: "us-east-1".parse().expect("a region"),
+                fallback_stage: None,
+                published: Vec::new(),
+            },
+            safeguards: Vec::new(),
+        }
+    }
+
+    /// What a service of the target's own stage has published.
+    pub(crate) fn published(service: &str, outputs: &[(&str, &str)]) -> Published {
+        let target = target(&[]);
+        Published {
+            app: target.outputs.app,
+            stage: target.stage,
+            region: target.region,
+            service: service.parse().expect("a name"),
+            published_as: None,
+            outputs: outputs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
         }
     }
 
@@ -277,6 +327,18 @@ pub(crate) mod tests {
         let end = finish(Some(&stop), 1, Ok(Some(JobResult::Removed))).expect("a report");
         assert_eq!(end.outcome, Outcome::Succeeded);
         assert!(end.result.is_some());
+    }
+
+    #[test]
+    fn a_refusal_is_reported_with_what_was_found() {
+        let failure =
+            model::job::Failure { kind: FailureKind::Safeguard, message: "no".to_owned() };
+        let result =
+            JobResult::Checked { change: Vec::new(), findings: Vec::new(), found: BTreeMap::new() };
+        let refusal = halt::Refusal { failure, result };
+        let end = finish(None, 1, Err(Halt::Refused(Box::new(refusal)))).expect("a report");
+        assert_eq!(end.outcome.reason(), Some("no"));
+        assert!(matches!(end.result, Some(JobResult::Checked { .. })));
     }
 
     #[test]

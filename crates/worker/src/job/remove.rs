@@ -1,146 +1,222 @@
-//! A remove job: the framework's own removal where it can run, and in any case the stack looked
-//! at afterwards: gone, verified, or a failure that says what keeps it.
+//! A remove job: the framework's own removal where it has one and can run, and in any case every
+//! stack looked at afterwards: gone, verified, or a failure that says what keeps it.
 //!
-//! What always holds: the framework's word is never taken for it; a commit that is gone or an
-//! install that fails does not keep a stack alive, it is then removed directly. Whatever a
-//! crashed attempt left is looked at first: nothing there is a success.
+//! What always holds: no command's word is taken for it; a commit that is gone or an install that
+//! fails does not keep a stack alive, it is then removed directly. Only a `before_remove` that
+//! fails does: it may have been there to save something. Whatever a crashed attempt left is looked
+//! at first: nothing there is a success. A service without stacks is believed, for there is
+//! nothing of it to look at.
+
+use std::collections::BTreeMap;
 
 use aws::Stacks;
 use aws::stack::Removal;
 use model::job::FailureKind;
 use model::pipeline::Service;
-use model::worker_api::{AwsCredentials, Target};
+use model::worker_api::Target;
 
-use super::context::{Access, Job};
+use super::context::Job;
+use super::ground::{Gaps, Ground};
 use super::halt::Halt;
-use super::{install, stack};
-use crate::framework::serverless::argv::{self, Action};
-use crate::framework::serverless::config::ServerlessYml;
-use crate::framework::serverless::tool::Tool;
+use super::stack::Watch;
+use super::steps::{Access, failure};
+use super::{install, package, stack};
+use crate::framework::{self, Package, Removing, Site, StackNames, Work};
 use crate::git::Workspace;
-use crate::step::{Command, StepOutcome};
-
-const CONFIG_MAX_BYTES: u64 = 4 * 1024 * 1024;
+use crate::step::{Order, StepOutcome};
 
 pub(super) async fn run(
     job: &mut Job,
     service: &Service,
     target: &Target,
-    known: Option<&str>,
+    known: &[String],
     trust: &str,
 ) -> Result<(), Halt> {
     let stacks = stack::open(job, target).await?;
-    if let Some(name) = known
-        && gone(job, &stacks, name).await?
-    {
+    let mut attempt = Attempt { service, target, trust, stacks: &stacks, names: None };
+    if !known.is_empty() && attempt.gone(job, known.to_vec()).await? {
         return Ok(());
     }
-    let source = match job.checkout().await {
-        Ok(workspace) => Some(workspace),
-        Err(halt) => directly(job, known, halt).await?,
+    let ended = match attempt.by_framework(job).await {
+        Ok(ended) => ended,
+        Err(halt) => directly(job, attempt.names.as_deref(), halt).await?,
     };
-    let name = match (known, &source) {
-        (Some(name), _) => Some(name.to_owned()),
-        (None, Some(workspace)) => stack_of(workspace, service, target),
-        (None, None) => None,
-    };
-    if let (None, Some(name)) = (known, &name)
-        && gone(job, &stacks, name).await?
-    {
-        return Ok(());
-    }
-    let ready = match source {
-        None => None,
-        Some(workspace) => {
-            match install::run(job, &workspace, service, Some(target), trust).await {
-                Ok(()) => Some(workspace),
-                Err(halt) => directly(job, name.as_deref(), halt).await?,
+    let names = attempt.names;
+    match (ended, names.as_deref()) {
+        (Ended::Gone, _) | (Ended::ByStacks, Some([])) => Ok(()),
+        (Ended::Kept(halt), _) => Err(halt),
+        (Ended::ByStacks | Ended::Command(..), Some(names @ [_, ..])) => {
+            // What was deployed last may import from what was deployed first.
+            for name in names.iter().rev() {
+                prove(job, &stacks, name).await?;
             }
+            Ok(())
         }
-    };
-    let mut by_framework = None;
-    if let Some(workspace) = &ready {
-        let credentials = job.credentials().await?;
-        let access = Access::Aws(&credentials);
-        let before = service.commands.before_remove.as_deref();
-        job.expect_line(before, service, Some(target), access).await?;
-        let outcome =
-            remove(job, service, target, workspace, &stacks, name.as_deref(), &credentials).await;
-        by_framework = match outcome {
-            Ok(outcome) => Some(outcome),
-            Err(halt) => directly(job, name.as_deref(), halt).await?,
-        };
-    }
-    match (name, by_framework) {
-        (Some(name), _) => prove(job, &stacks, &name).await,
-        (None, Some(StepOutcome::Exited(0))) => Ok(()),
-        (None, _) => Err(Halt::failed(
+        (Ended::Command(order, outcome), Some([])) => failure(&order, outcome).map_or(Ok(()), Err),
+        (Ended::Command(_, StepOutcome::Exited(0)), None) => Ok(()),
+        (Ended::Command(..) | Ended::ByStacks, None) => Err(Halt::failed(
             FailureKind::Step,
             "the remove command failed, and the stack's name is a variable that only the framework can resolve: see the log",
         )),
     }
 }
 
-/// Whether there is nothing to remove.
-async fn gone(job: &Job, stacks: &Stacks, name: &str) -> Result<bool, Halt> {
-    let gone = job.or_stopped(stacks.look(name)).await??.is_none();
-    if gone {
-        job.log().note(&format!("there is no stack {name}: nothing to remove")).await;
-    }
-    Ok(gone)
+/// What came of the framework's own removal.
+enum Ended {
+    /// There was nothing to remove.
+    Gone,
+    /// The stacks are to be removed directly.
+    ByStacks,
+    Command(Order, StepOutcome),
+    /// The service's own step before a removal failed.
+    Kept(Halt),
 }
 
-/// What kept the framework from running does not keep a stack of a known name.
-async fn directly<T>(job: &Job, name: Option<&str>, halt: Halt) -> Result<Option<T>, Halt> {
-    match (halt, name) {
-        (Halt::Failed(failure), Some(name)) => {
+struct Attempt<'a> {
+    service: &'a Service,
+    target: &'a Target,
+    trust: &'a str,
+    stacks: &'a Stacks,
+    /// In the order they were deployed in; none at all for a service without any. `None`: not
+    /// known yet.
+    names: Option<Vec<String>>,
+}
+
+impl Attempt<'_> {
+    async fn by_framework(&mut self, job: &mut Job) -> Result<Ended, Halt> {
+        let service = self.service;
+        let framework = framework::of(service.framework);
+        if self.named(job).await? {
+            return Ok(Ended::Gone);
+        }
+        let in_package = self.names.is_none() && self.told(job)? == StackNames::InPackage;
+        let commands = &service.commands;
+        let wants_source = framework.needs_source(Work::Remove)
+            || commands.before_remove.is_some()
+            || commands.remove.is_some()
+            || in_package;
+        if !wants_source {
+            return Ok(Ended::ByStacks);
+        }
+        let workspace = job.checkout().await?;
+        if self.named(job).await? {
+            return Ok(Ended::Gone);
+        }
+        if in_package {
+            job.make_package_directory()?;
+        }
+        let mut ground = Ground::lay(job, Some(service), self.target, Gaps::LeftOut).await?;
+        install::run(job, &workspace, service, &ground.scene, self.trust).await?;
+        ground.plug(job, service)?;
+        let (places, finds) = (job.places(service)?, job.finder());
+        let site = Site {
+            workspace: &workspace,
+            service,
+            target: &ground.target,
+            inputs: &ground.inputs,
+            places: &places,
+            finds: &finds,
+        };
+        if in_package {
+            let Package { stacks, .. } = package::make(job, &site, &ground).await?;
+            let names = stacks.into_iter().map(|stack| stack.name).collect();
+            if self.gone(job, names).await? {
+                return Ok(Ended::Gone);
+            }
+        }
+        if let Some(step) = &commands.before_remove {
+            let credentials = job.credentials().await?;
+            let access = Access::Aws(&credentials);
+            match job.expect_step(Some(step), &ground.scene, access).await {
+                Ok(()) => {}
+                Err(halt) => return Ok(Ended::Kept(halt)),
+            }
+        }
+        let removing = match &commands.remove {
+            Some(step) => Removing::Run(step.into()),
+            None => framework.remove(&site)?,
+        };
+        match removing {
+            Removing::Stacks => Ok(Ended::ByStacks),
+            Removing::Run(order) => {
+                package::describe(job, framework, &site).await;
+                let outcome = self.run_order(job, &order, &ground).await?;
+                Ok(Ended::Command(order, outcome))
+            }
+        }
+    }
+
+    /// Whether there turns out to be nothing to remove, once the commit's files name the stacks.
+    async fn named(&mut self, job: &Job) -> Result<bool, Halt> {
+        if self.names.is_some() {
+            return Ok(false);
+        }
+        match self.told(job)? {
+            StackNames::Known(names) => self.gone(job, names).await,
+            StackNames::InPackage | StackNames::Unknown => Ok(false),
+        }
+    }
+
+    /// What the framework knows of the stacks by the files that are there by now.
+    fn told(&self, job: &Job) -> Result<StackNames, Halt> {
+        let workspace = Workspace::new(job.room().workspace());
+        let (places, finds) = (job.places(self.service)?, job.finder());
+        let site = Site {
+            workspace: &workspace,
+            service: self.service,
+            target: self.target,
+            inputs: &BTreeMap::new(),
+            places: &places,
+            finds: &finds,
+        };
+        Ok(framework::of(self.service.framework).stacks(&site))
+    }
+
+    /// Takes the names; whether there is nothing of them to remove.
+    async fn gone(&mut self, job: &Job, names: Vec<String>) -> Result<bool, Halt> {
+        let mut gone = !names.is_empty();
+        for name in &names {
+            if job.or_stopped(self.stacks.look(name)).await??.is_some() {
+                gone = false;
+            } else {
+                job.log().note(&format!("there is no stack {name}")).await;
+            }
+        }
+        self.names = Some(names);
+        if gone {
+            job.log().note("nothing to remove").await;
+        }
+        Ok(gone)
+    }
+
+    async fn run_order(
+        &self,
+        job: &mut Job,
+        order: &Order,
+        ground: &Ground,
+    ) -> Result<StepOutcome, Halt> {
+        let credentials = job.credentials().await?;
+        let names = self.names.as_deref().unwrap_or_default();
+        let watch = Watch::begin(job, self.stacks, names).await?;
+        let step = job.step(order, &ground.scene, Access::Aws(&credentials));
+        let (end, _) = watch.over(step).await;
+        Ok(end?.outcome)
+    }
+}
+
+/// What kept the framework from running does not keep stacks of known names.
+async fn directly(job: &Job, names: Option<&[String]>, halt: Halt) -> Result<Ended, Halt> {
+    match (halt, names) {
+        (Halt::Failed(failure), Some(names @ [_, ..])) => {
             job.log().note(&failure.message).await;
+            let names = names.join(", ");
             job.log()
-                .note(&format!("the framework cannot run: stack {name} is removed without it"))
+                .note(&format!("the framework cannot run: {names} is removed without it"))
                 .await;
-            Ok(None)
+            Ok(Ended::ByStacks)
         }
-        (halt, _) => Err(halt),
+        (halt @ (Halt::Failed(_) | Halt::Refused(_) | Halt::Stopped), _) => Err(halt),
     }
-}
-
-/// The stack as `serverless.yml` names it.
-fn stack_of(workspace: &Workspace, service: &Service, target: &Target) -> Option<String> {
-    ["serverless.yml", "serverless.yaml"].into_iter().find_map(|file| {
-        let path = crate::detect::within(&service.path, file);
-        let text = String::from_utf8(workspace.read(path, CONFIG_MAX_BYTES).ok()?).ok()?;
-        ServerlessYml::parse(&text).ok()?.stack(&target.stage)
-    })
-}
-
-async fn remove(
-    job: &mut Job,
-    service: &Service,
-    target: &Target,
-    workspace: &Workspace,
-    stacks: &Stacks,
-    name: Option<&str>,
-    credentials: &AwsCredentials,
-) -> Result<StepOutcome, Halt> {
-    let (heading, command) = match &service.commands.remove {
-        Some(line) => (line.clone(), Command::Shell(line.clone())),
-        None => {
-            let tool = Tool::find(workspace, &service.path)?;
-            job.log().note(&format!("framework: {}", tool.describe())).await;
-            let argv = argv::argv(&tool.program, Action::Remove, target);
-            (argv::shown(&tool.package, Action::Remove, target), Command::Argv(argv))
-        }
-    };
-    let access = Access::Aws(credentials);
-    let Some(name) = name else {
-        return Ok(job.step(&heading, command, service, Some(target), access).await?.outcome);
-    };
-    let cursor = job.or_stopped(stacks.cursor_now(name)).await??;
-    let log = job.log().clone();
-    let poll = stack::patience(job).poll;
-    let step = job.step(&heading, command, service, Some(target), access);
-    let (end, _) = stack::watched((stacks, name, &log), cursor, poll, step).await;
-    Ok(end?.outcome)
 }
 
 /// Removes what is left and proves that nothing is.

@@ -1,22 +1,18 @@
-//! A job's view of its stack: credentials that renew themselves, events into the log while a
-//! command runs.
+//! A job's view of its stacks: looked at, followed into the log while something changes them.
 //!
 //! What always holds: following events never fails a job; the reason kept for the failure is that
 //! of the first resource that failed by itself, not of those canceled because of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
+use aws::Stacks;
 use aws::stack::{EventCursor, Patience, StackEvent};
-use aws::{CredentialSource, CredentialSourceError, Credentials, Stacks};
-use model::worker_api::{AwsCredentials, Target};
-use tokio::sync::{Mutex, mpsc};
+use model::worker_api::Target;
+use tokio::sync::mpsc;
 
 use super::context::Job;
 use super::halt::Halt;
-use crate::client::JobClient;
-use crate::hold::{Hold, Interrupted};
+use super::session;
 use crate::log::Log;
 
 /// A local AWS has no limits; a real account's are small and shared.
@@ -25,52 +21,10 @@ const POLL_REAL: Duration = Duration::from_secs(2);
 /// Longer than any stack may take that a job waits for.
 const DEADLINE: Duration = Duration::from_secs(60 * 60);
 
-/// The server, as the SDK's source of credentials.
-#[derive(Debug)]
-struct FromServer {
-    client: JobClient,
-    hold: Hold,
-    /// Those that were fetched when the source was made.
-    first: Mutex<Option<AwsCredentials>>,
-}
-
-#[async_trait]
-impl CredentialSource for FromServer {
-    async fn fetch(&self) -> Result<Credentials, CredentialSourceError> {
-        let first = self.first.lock().await.take();
-        let AwsCredentials { access_key_id, secret_access_key, session_token, expires_at } =
-            match first {
-                Some(first) => first,
-                None => self.hold.ask(|| self.client.credentials()).await.map_err(refused)?,
-            };
-        Ok(Credentials {
-            access_key_id,
-            secret_access_key: secret_access_key.into(),
-            session_token: session_token.into(),
-            expires_at,
-        })
-    }
-}
-
-fn refused(interrupted: Interrupted) -> CredentialSourceError {
-    CredentialSourceError(match interrupted {
-        Interrupted::Stopped => "the job was stopped".to_owned(),
-        Interrupted::Refused { detail, .. } | Interrupted::Local { detail } => detail,
-    })
-}
-
-/// The stacks of the job's stage. The first credentials are fetched here, so that a role that
-/// refuses is told as such at once; the SDK would take it for a passing fault.
+/// The stacks of the job's stage.
 pub(super) async fn open(job: &Job, target: &Target) -> Result<Stacks, Halt> {
-    let settings = &job.assignment().aws;
-    let endpoint =
-        aws::AwsEndpoint { url: settings.url.clone(), ca_bundle_pem: settings.ca_bundle.clone() };
-    let source = FromServer {
-        client: job.client().clone(),
-        hold: job.hold().clone(),
-        first: Mutex::new(Some(job.credentials().await?)),
-    };
-    Ok(Stacks::new(Arc::new(source), target.region.as_str(), &endpoint)?)
+    let session = session::open(job).await?;
+    Ok(Stacks::new(session.credentials, target.region.as_str(), &session.endpoint)?)
 }
 
 pub(super) fn patience(job: &Job) -> Patience {
@@ -119,50 +73,77 @@ pub(super) fn line(event: &StackEvent) -> String {
     format!("  {time}{} {} ({}){reason}", event.status, event.logical_id, event.resource_type)
 }
 
-/// Runs `work` and writes the stack's events into the log meanwhile, from `cursor` on.
-pub(super) async fn watched<T>(
-    job: (&Stacks, &str, &Log),
-    mut cursor: EventCursor,
+/// Stacks whose events are followed, each from its cursor on.
+pub(super) struct Watch<'a> {
+    stacks: &'a Stacks,
+    log: Log,
     poll: Duration,
-    work: impl Future<Output = T>,
-) -> (T, Causes) {
-    let (stacks, name, log) = job;
-    let mut causes = Causes::default();
-    tokio::pin!(work);
-    let value = loop {
-        tokio::select! {
-            biased;
-            value = &mut work => break value,
-            () = tokio::time::sleep(poll) => {}
-        }
-        let following = follow(stacks, name, &mut cursor, log, &mut causes);
-        tokio::pin!(following);
-        // A look that has begun is ended, or lines that were read already would be lost.
-        tokio::select! {
-            biased;
-            value = &mut work => { following.await; break value }
-            () = &mut following => {}
-        }
-    };
-    follow(stacks, name, &mut cursor, log, &mut causes).await;
-    (value, causes)
+    followed: Vec<Followed>,
 }
 
-async fn follow(
-    stacks: &Stacks,
-    name: &str,
-    cursor: &mut EventCursor,
-    log: &Log,
-    causes: &mut Causes,
-) {
-    match stacks.events_since(name, cursor).await {
-        Ok(events) => {
-            for event in events {
-                causes.see(&event);
-                log.note(&line(&event)).await;
+struct Followed {
+    name: String,
+    cursor: EventCursor,
+    causes: Causes,
+}
+
+impl<'a> Watch<'a> {
+    /// From now on.
+    pub(super) async fn begin(
+        job: &Job,
+        stacks: &'a Stacks,
+        names: &[String],
+    ) -> Result<Self, Halt> {
+        let mut followed = Vec::new();
+        for name in names {
+            let cursor = job.or_stopped(stacks.cursor_now(name)).await??;
+            followed.push(Followed { name: name.clone(), cursor, causes: Causes::default() });
+        }
+        Ok(Self { stacks, log: job.log().clone(), poll: patience(job).poll, followed })
+    }
+
+    /// Runs `work` and writes the stacks' events into the log meanwhile. With what it came to, the
+    /// first cause of a failure, if there was one.
+    pub(super) async fn over<T>(mut self, work: impl Future<Output = T>) -> (T, Option<String>) {
+        let poll = self.poll;
+        tokio::pin!(work);
+        let value = loop {
+            tokio::select! {
+                biased;
+                value = &mut work => break value,
+                () = tokio::time::sleep(poll) => {}
+            }
+            let following = self.follow();
+            tokio::pin!(following);
+            // A look that has begun is ended, or lines that were read already would be lost.
+            tokio::select! {
+                biased;
+                value = &mut work => { following.await; break value }
+                () = &mut following => {}
+            }
+        };
+        self.follow().await;
+        let cause = self
+            .followed
+            .iter()
+            .find_map(|stack| Some(format!("stack {}: {}", stack.name, stack.causes.first()?)));
+        (value, cause)
+    }
+
+    async fn follow(&mut self) {
+        for stack in &mut self.followed {
+            match self.stacks.events_since(&stack.name, &mut stack.cursor).await {
+                Ok(events) => {
+                    for event in events {
+                        stack.causes.see(&event);
+                        self.log.note(&line(&event)).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the stack's events could not be read just now");
+                }
             }
         }
-        Err(error) => tracing::debug!(%error, "the stack's events could not be read just now"),
     }
 }
 

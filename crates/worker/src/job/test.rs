@@ -3,9 +3,11 @@
 use model::pipeline::Service;
 use model::worker_api::Target;
 
-use super::context::{Access, Job};
+use super::context::Job;
+use super::environment::Scene;
 use super::halt::Halt;
 use super::install;
+use super::steps::Access;
 
 pub(super) async fn run(
     job: &mut Job,
@@ -24,9 +26,10 @@ pub(super) async fn run(
         return Ok(());
     }
     let workspace = job.checkout().await?;
-    install::run(job, &workspace, service, target, trust).await?;
-    for line in [&commands.lint, &commands.test] {
-        job.expect_line(line.as_deref(), service, target, Access::None).await?;
+    let scene = Scene::of_test(job.assignment(), service, target);
+    install::run(job, &workspace, service, &scene, trust).await?;
+    for step in [&commands.lint, &commands.test] {
+        job.expect_step(step.as_ref(), &scene, Access::None).await?;
     }
     Ok(())
 }

@@ -215,6 +215,10 @@ impl Executor for Bubblewrap {
         })
     }
 
+    fn finds(&self, program: &str) -> bool {
+        self.path.finds(program)
+    }
+
     fn inside(&self, room: &Room, path: &Path) -> Option<PathBuf> {
         let below = |outside: PathBuf, inside: &str| {
             path.strip_prefix(outside).ok().map(|rest| match rest.as_os_str().is_empty() {

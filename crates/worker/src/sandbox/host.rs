@@ -40,6 +40,10 @@ impl Executor for Host {
         None
     }
 
+    fn finds(&self, program: &str) -> bool {
+        std::env::split_paths(&self.path).any(|place| place.join(program).is_file())
+    }
+
     fn inside(&self, _room: &Room, path: &Path) -> Option<PathBuf> {
         Some(path.to_owned())
     }

@@ -130,6 +130,9 @@ pub trait Executor: Send + Sync {
     /// The user that steps of this slot run as, when it is not the worker's own.
     fn user(&self, slot: u16) -> Option<StepUser>;
 
+    /// Whether steps find this program.
+    fn finds(&self, program: &str) -> bool;
+
     /// The name that steps know a file of the room by; `None` if they cannot see it.
     fn inside(&self, room: &Room, path: &Path) -> Option<PathBuf>;
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Programs that steps commonly call and that may be installed outside the system's directories.
-const TOOLS: [&str; 7] = ["node", "npm", "yarn", "pnpm", "git", "python3", "bash"];
+const TOOLS: [&str; 8] = ["node", "npm", "yarn", "pnpm", "git", "python3", "bash", "sam"];
 
 /// What steps have in any case.
 pub(super) const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -52,6 +52,10 @@ impl SearchPath {
             }
         }
         Self { directories, system }
+    }
+
+    pub(super) fn finds(&self, program: &str) -> bool {
+        self.directories.iter().any(|place| place.join(program).is_file())
     }
 
     /// The directories that are not the system's.

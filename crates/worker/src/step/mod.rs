@@ -4,6 +4,8 @@
 //! the log (up to its limit), standard output and standard error in the order they were written.
 //! A step that is canceled or out of time is asked to end first, and ended after its grace.
 
+mod order;
+
 use std::collections::BTreeMap;
 use std::io::{PipeReader, PipeWriter};
 use std::path::PathBuf;
@@ -16,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::log::{Log, MaskError};
 use crate::sandbox::{Ending, Executor, Invocation, Limits, Room, SandboxError};
+pub use order::Order;
 
 /// What is read of a pipe at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -265,7 +268,7 @@ fn remark(outcome: StepOutcome, limits: &Limits) -> Option<String> {
         StepOutcome::Exited(code) => Some(format!("ended with exit status {code}")),
         StepOutcome::Signaled(signal) => Some(format!("was ended by signal {signal}")),
         StepOutcome::TimedOut => {
-            Some(format!("did not end within {} seconds and was ended", limits.wall.as_secs()))
+            Some(format!("did not end within {} and was ended", order::words(limits.wall)))
         }
         StepOutcome::OutputLimit => {
             Some(format!("printed more than {} bytes and was ended", limits.output_bytes))

@@ -5,6 +5,7 @@
 mod archive;
 mod cache;
 mod git;
+mod history;
 mod log;
 mod sandbox;
 mod step;

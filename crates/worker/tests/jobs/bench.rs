@@ -1,20 +1,27 @@
 //! A worker process in this one, with a server to claim from and a repository to build.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use model::job::{Failure, Outcome};
-use model::pipeline::{Commands, Framework, Service};
+use model::output::{Published, Scope};
+use model::outside::Left;
+use model::pipeline::{Commands, Framework, Service, Step};
 use model::stage::StageKind;
-use model::worker_api::{Assignment, AwsEndpoint, Checkout, Finish, Parameter, Target, Task};
+use model::worker_api::{
+    Assignment, AwsEndpoint, Checkout, Finish, JobResult, Packaged, Parameter, StoredArtifact,
+    Target, Task,
+};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use worker::{Config, Error, ExecutorKind};
 
+use crate::aws::LocalAws;
 use crate::server::Server;
 
 pub(crate) struct Bench {
@@ -101,6 +108,19 @@ impl Bench {
         self.commit.clone()
     }
 
+    /// A commit on a branch beside the default one, from whose head a new branch starts.
+    pub(crate) async fn commit_beside(&self, branch: &str, files: &[(&str, &str)]) -> String {
+        let repository = self.github.repo("acme/workshop");
+        repository.commit(branch, files, "Beside").await.expect("a commit")
+    }
+
+    /// A commit on the default branch that has none before it.
+    pub(crate) async fn replace_history(&mut self, files: &[(&str, &str)]) -> String {
+        let commit = self.github.repo("acme/workshop").push_force("master", files, "Anew").await;
+        self.commit = commit.expect("a commit");
+        self.commit.clone()
+    }
+
     pub(crate) fn head(&self) -> String {
         self.commit.clone()
     }
@@ -125,8 +145,23 @@ impl Bench {
                 author: "ann".to_owned(),
             },
             task,
-            aws: AwsEndpoint::default(),
+            aws: self.aws(),
         }
+    }
+
+    /// The local AWS if the test asked for it, else one that allows nothing.
+    fn aws(&self) -> AwsEndpoint {
+        let state = self.server.state();
+        match &state.local_aws {
+            Some(local) => local.endpoint.clone(),
+            None => AwsEndpoint { url: Some(format!("{}/aws", self.server.url)), ca_bundle: None },
+        }
+    }
+
+    /// From here on jobs work in the development account of the local AWS.
+    pub(crate) async fn use_local_aws(&self) {
+        let local = LocalAws::new().await;
+        self.server.state().local_aws = Some(local);
     }
 
     /// Lets the worker do a job; its report and its log.
@@ -136,6 +171,35 @@ impl Bench {
         self.server.give(assignment);
         let finish = self.server.finish_of(job).await;
         (finish, self.server.log(job))
+    }
+
+    /// Packages a service; what came of it must be a package.
+    pub(crate) async fn package(&self, service: Service, target: Target) -> (Packaged, String) {
+        let (finish, log) = self.run(packing(service, target)).await;
+        match finish.result {
+            Some(JobResult::Packaged { package }) => (package, log),
+            other => panic!("no package: {:?} {other:?}\n{log}", finish.outcome),
+        }
+    }
+
+    /// Deploys what was packaged last.
+    pub(crate) async fn deploy(
+        &self,
+        service: Service,
+        target: Target,
+        artifact: StoredArtifact,
+    ) -> (Finish, String) {
+        self.run(Task::Deploy { service, target, artifact, trust: "preview".to_owned() }).await
+    }
+
+    pub(crate) async fn remove(
+        &self,
+        service: Service,
+        target: Target,
+        stacks: &[&str],
+    ) -> (Finish, String) {
+        let stacks = stacks.iter().map(|&name| name.to_owned()).collect();
+        self.run(Task::Remove { service, target, stacks, trust: "preview".to_owned() }).await
     }
 
     /// Ends the worker as a signal would; how it ended.
@@ -151,18 +215,23 @@ impl Bench {
 
 pub(crate) fn service(commands: Commands) -> Service {
     Service {
-        name: "api".parse().expect("a name"),
-        path: "api".to_owned(),
-        framework: Framework::Serverless,
-        depends_on: Vec::new(),
-        watch: Vec::new(),
         commands,
         notes: vec!["test: left out, there is no test script".to_owned()],
+        ..Service::new("api".parse().expect("a name"), "api", Framework::Serverless)
     }
 }
 
+pub(crate) fn step(line: &str) -> Option<Step> {
+    Some(Step::new(line))
+}
+
+/// The package job of a service that was never deployed.
+pub(crate) fn packing(service: Service, target: Target) -> Task {
+    Task::Package { service, target, trust: "preview".to_owned(), left: Left::Unknown }
+}
+
 pub(crate) fn testing(line: &str) -> Task {
-    let commands = Commands { test: Some(line.to_owned()), ..Commands::default() };
+    let commands = Commands { test: step(line), ..Commands::default() };
     Task::Test {
         service: service(commands),
         target: Some(target(&[])),
@@ -175,18 +244,40 @@ pub(crate) fn target(parameters: &[(&str, &str, bool)]) -> Target {
         let parameter = Parameter { value: (*value).to_owned(), secret: *secret };
         (key.parse().expect("a key"), parameter)
     });
-    Target {
+    let outputs = Scope {
+        app: "workshop".parse().expect("a name"),
         stage: "feature-x".parse().expect("a stage"),
-        stage_kind: StageKind::Preview,
         region: "us-east-1".parse().expect("a region"),
+        fallback_stage: None,
+        published: Vec::new(),
+    };
+    Target {
+        stage: outputs.stage.clone(),
+        stage_kind: StageKind::Preview,
+        region: outputs.region.clone(),
         parameters: parameters.collect(),
+        references: BTreeMap::new(),
+        outputs,
+        safeguards: Vec::new(),
     }
+}
+
+/// What a service of the target's stage has published.
+pub(crate) fn published(service: &str, outputs: &[(&str, &str)]) -> Published {
+    let Scope { app, stage, region, .. } = target(&[]).outputs;
+    let outputs =
+        outputs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let service = service.parse().expect("a name");
+    Published { app, stage, region, service, published_as: None, outputs }
 }
 
 pub(crate) fn failure(finish: &Finish) -> &Failure {
     match &finish.outcome {
         Outcome::Failed(failure) => failure,
-        other @ (Outcome::Succeeded | Outcome::Canceled { .. } | Outcome::Skipped { .. }) => {
+        other @ (Outcome::Succeeded
+        | Outcome::Canceled { .. }
+        | Outcome::Skipped { .. }
+        | Outcome::Unneeded { .. }) => {
             panic!("it should have failed: {other:?}")
         }
     }

@@ -6,11 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use model::JobId;
-use model::worker_api::{Assignment, Checkout, Directive, Finish, StoredArtifact};
+use model::worker_api::{
+    Assignment, AwsCredentials, Checkout, Directive, Finish, StoredArtifact, Task,
+};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+
+use crate::aws::LocalAws;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const CLAIM_WAIT: Duration = Duration::from_secs(20);
@@ -32,6 +36,12 @@ pub(crate) struct State {
     /// Calls whose path ends so are answered with this status, so many times.
     pub(crate) faults: Vec<(&'static str, u16, u32)>,
     pub(crate) calls: Vec<String>,
+    /// Where jobs work, if not at the AWS in here that allows nothing.
+    pub(crate) local_aws: Option<LocalAws>,
+    /// The jobs that may only look.
+    looking: Vec<JobId>,
+    /// What the AWS in here has in its Parameter Store.
+    pub(crate) parameter_store: BTreeMap<String, String>,
 }
 
 #[derive(Clone)]
@@ -110,11 +120,15 @@ impl Server {
     async fn serve(&self, mut stream: TcpStream) {
         let Some((method, target, body)) = read(&mut stream).await else { return };
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let path = path.strip_prefix("/worker/v1/").expect("a call of the worker API");
-        self.state().calls.push(format!("{method} {path}"));
-        let (status, body) = match self.fault(path) {
-            Some(status) => (status, br#"{"title":"planted"}"#.to_vec()),
-            None => self.answer(&method, path, query, body).await,
+        let (status, body) = match path.strip_prefix("/worker/v1/") {
+            Some(path) => {
+                self.state().calls.push(format!("{method} {path}"));
+                match self.fault(path) {
+                    Some(status) => (status, br#"{"title":"planted"}"#.to_vec()),
+                    None => self.answer(&method, path, query, body).await,
+                }
+            }
+            None => self.aws(path, &body),
         };
         self.changed.notify_waiters();
         let head = format!(
@@ -159,10 +173,9 @@ impl Server {
                 let checkout = self.state().checkout.clone().expect("the test planted a checkout");
                 ok(json!(checkout))
             }
-            ("POST", ["jobs", _, "credentials"]) => ok(json!({
-                "access_key_id": "ASIAEXAMPLE", "secret_access_key": "the-secret-access-key",
-                "session_token": "the-session-token", "expires_at": "2030-01-01T00:00:00Z",
-            })),
+            ("POST", ["jobs", id, "credentials"]) => {
+                ok(json!(self.credentials(id.parse().expect("an id"))))
+            }
             ("PUT", ["jobs", _, "artifact"]) => {
                 let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
                 let size_bytes = i64::try_from(body.len()).expect("small");
@@ -177,6 +190,37 @@ impl Server {
             }
             other => panic!("the worker API has no call {other:?}"),
         }
+    }
+
+    fn credentials(&self, job: JobId) -> AwsCredentials {
+        let state = self.state();
+        match &state.local_aws {
+            Some(local) if state.looking.contains(&job) => local.looking.clone(),
+            Some(local) => local.whole.clone(),
+            None => AwsCredentials {
+                access_key_id: "ASIAEXAMPLE".to_owned(),
+                secret_access_key: "the-secret-access-key".to_owned(),
+                session_token: "the-session-token".to_owned(),
+                expires_at: "2030-01-01T00:00:00Z".parse().expect("a time"),
+            },
+        }
+    }
+
+    /// An AWS that has a Parameter Store and allows nothing else.
+    fn aws(&self, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+        assert!(path.starts_with("/aws"), "nobody calls {path}");
+        let asked: Option<Value> = serde_json::from_slice(body).ok();
+        let name = asked.as_ref().and_then(|asked| asked["Name"].as_str());
+        let Some(name) = name else {
+            let denied = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>\
+                          <Message>not authorized</Message></Error></ErrorResponse>";
+            return (403, denied.as_bytes().to_vec());
+        };
+        let body = match self.state().parameter_store.get(name) {
+            Some(value) => (200, json!({"Parameter": {"Name": name, "Value": value}})),
+            None => (400, json!({"__type": "ParameterNotFound", "message": "none"})),
+        };
+        (body.0, body.1.to_string().into_bytes())
     }
 
     /// Holds the call open as the real server does.
@@ -194,6 +238,9 @@ impl Server {
                 }
                 if !state.queue.is_empty() {
                     let assignment = state.queue.remove(0);
+                    if let Task::Package { .. } = assignment.task {
+                        state.looking.push(assignment.job);
+                    }
                     return (200, serde_json::to_vec(&assignment).expect("JSON"));
                 }
                 wait = state.claim_wait.unwrap_or(CLAIM_WAIT);
@@ -229,7 +276,9 @@ async fn read(stream: &mut TcpStream) -> Option<(String, String, Vec<u8>)> {
         found.unwrap_or_default()
     };
     assert!(header("transfer-encoding").is_empty(), "bodies come with their length");
-    assert_eq!(header("authorization"), "Bearer worker-token");
+    if target.starts_with("/worker/") {
+        assert_eq!(header("authorization"), "Bearer worker-token");
+    }
     let length: usize = header("content-length").parse().unwrap_or(0);
     let mut body = bytes.split_off(head_end + 4);
     while body.len() < length {

@@ -4,7 +4,7 @@ use model::job::{FailureKind, Outcome};
 use model::pipeline::Commands;
 use model::worker_api::Task;
 
-use crate::bench::{Bench, failure, service, target, testing};
+use crate::bench::{Bench, failure, service, step, target, testing};
 
 const FILES: [(&str, &str); 1] = [("api/greeting", "hello from the commit\n")];
 
@@ -12,9 +12,9 @@ const FILES: [(&str, &str); 1] = [("api/greeting", "hello from the commit\n")];
 async fn install_lint_and_test_run_in_the_services_directory_in_this_order() {
     let bench = Bench::new(&FILES).await;
     let commands = Commands {
-        install: Some("echo one >> order".to_owned()),
-        lint: Some("echo two >> order".to_owned()),
-        test: Some("cat greeting order; echo $GREENROOM_STAGE $greeting_key".to_owned()),
+        install: step("echo one >> order"),
+        lint: step("echo two >> order"),
+        test: step("cat greeting order; echo $GREENROOM_STAGE $greeting_key"),
         ..Commands::default()
     };
     let target = Some(target(&[("greeting-key", "plain", false)]));
@@ -27,11 +27,8 @@ async fn install_lint_and_test_run_in_the_services_directory_in_this_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_step_is_named_with_its_exit_status_and_ends_the_job() {
     let bench = Bench::new(&FILES).await;
-    let commands = Commands {
-        lint: Some("exit 3".to_owned()),
-        test: Some("echo never".to_owned()),
-        ..Commands::default()
-    };
+    let commands =
+        Commands { lint: step("exit 3"), test: step("echo never"), ..Commands::default() };
     let task = Task::Test { service: service(commands), target: None, trust: "preview".to_owned() };
     let (finish, log) = bench.run(task).await;
     assert_eq!(failure(&finish).kind, FailureKind::Step);
@@ -43,7 +40,7 @@ async fn a_failed_step_is_named_with_its_exit_status_and_ends_the_job() {
 async fn secrets_and_the_checkout_token_are_masked() {
     let bench = Bench::new(&FILES).await;
     let commands = Commands {
-        test: Some("printf \"$API_KEY\"; echo; echo ghs_checkout_token; env".to_owned()),
+        test: step("printf \"$API_KEY\"; echo; echo ghs_checkout_token; env"),
         ..Commands::default()
     };
     let target = Some(target(&[("API_KEY", "very-secret-value", true)]));
@@ -58,7 +55,7 @@ async fn secrets_and_the_checkout_token_are_masked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_without_lint_and_test_is_not_even_checked_out() {
     let bench = Bench::new(&FILES).await;
-    let service = service(Commands { install: Some("npm ci".to_owned()), ..Commands::default() });
+    let service = service(Commands { install: step("npm ci"), ..Commands::default() });
     let (finish, log) =
         bench.run(Task::Test { service, target: None, trust: "preview".to_owned() }).await;
     assert_eq!(finish.outcome, Outcome::Succeeded);

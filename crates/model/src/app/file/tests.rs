@@ -6,6 +6,9 @@ use serde_json::json;
 
 use super::*;
 use crate::app::{Destroy, Rule, SecretSource, Trigger, Value, diff};
+use crate::{ProfileName, StageName};
+
+mod own;
 
 const EXAMPLE: &str = r#"app: workshop
 repository: acme/workshop
@@ -52,6 +55,10 @@ fn development() -> ProfileName {
     "development".parse().expect("a profile")
 }
 
+fn of_development(text: &str) -> (SecretPlace, ParameterKey) {
+    (SecretPlace::Profile(development()), key(text))
+}
+
 #[test]
 fn the_design_s_example_is_read() {
     let settings = example().settings;
@@ -84,7 +91,7 @@ fn scalars_become_texts_as_they_were_written() {
 #[test]
 fn secrets_leave_the_settings() {
     let AppFile { settings, secrets, .. } = example();
-    let secret = |text: &str| &secrets[&(development(), key(text))];
+    let secret = |text: &str| &secrets[&of_development(text)];
     assert_eq!(secrets.len(), 3);
     assert!(
         matches!(secret("endpoint_api_key"), SecretInput::Env(name) if name == "DEV_ENDPOINT_API_KEY")
@@ -106,7 +113,7 @@ fn settings_can_be_sent_back_as_they_were_answered() {
     let shown = serde_json::to_value(&settings).expect("plain data");
     let again = parse_json(&shown).unwrap_or_else(|problems| panic!("{problems:?}"));
     assert_eq!(again.settings, settings);
-    assert!(matches!(again.secrets[&(development(), key("token"))], SecretInput::Keep));
+    assert!(matches!(again.secrets[&of_development("token")], SecretInput::Keep));
     assert_eq!(again.secrets.len(), secrets.len());
     let stored: Settings = serde_json::from_value(shown).expect("what is stored can be read");
     assert_eq!(stored, settings);
@@ -194,13 +201,23 @@ fn mistakes(from: &str, to: &str) -> Vec<String> {
 )]
 #[case(
     "secret_env: DEV_ENDPOINT_API_KEY",
-    "ssm: /dev/key",
-    "app.yml:14: profiles.development.parameters.endpoint_api_key: this version does not read `ssm` values yet"
+    "ssm: dev/key",
+    "app.yml:14: profiles.development.parameters.endpoint_api_key.ssm: this is no name of a parameter of SSM"
 )]
 #[case(
     "secret_env: DEV_ENDPOINT_API_KEY",
-    "secretsmanager: dev",
-    "app.yml:14: profiles.development.parameters.endpoint_api_key: this version does not read `secretsmanager` values yet"
+    "ssm:",
+    "app.yml:14: profiles.development.parameters.endpoint_api_key.ssm: this is no name of a parameter of SSM"
+)]
+#[case(
+    "secret_env: DEV_ENDPOINT_API_KEY",
+    "secretsmanager: 'dev key'",
+    "app.yml:14: profiles.development.parameters.endpoint_api_key.secretsmanager: this is no secret of Secrets Manager"
+)]
+#[case(
+    "secret_env: DEV_ENDPOINT_API_KEY",
+    "secretsmanager: 'dev#'",
+    "app.yml:14: profiles.development.parameters.endpoint_api_key.secretsmanager: there is nothing behind the #"
 )]
 #[case(
     "secret_env: DEV_ENDPOINT_API_KEY",
@@ -239,8 +256,8 @@ fn mistakes(from: &str, to: &str) -> Vec<String> {
 )]
 #[case(
     "{ branch: master, stage: staging }",
-    "{ branch: prod, stage: staging }",
-    "app.yml:29: rules[1]: rules[0] is for branch prod already"
+    "{ branch: prod, stage: prod }",
+    "app.yml:29: rules[1]: rules[0] is for branch prod and stage prod already"
 )]
 #[case(
     "{ branch: master, stage: staging }",
@@ -262,7 +279,37 @@ fn mistakes(from: &str, to: &str) -> Vec<String> {
     "trigger: sometimes",
     "app.yml:29: rules[1].trigger: this must be one of: auto, manual"
 )]
-#[case("tag: 'v*'", "tag: 'v[' ", "app.yml:30: rules[2].tag: this is no pattern for tags")]
+#[case("tag: 'v*'", "tag: 'v[' ", "app.yml:30: rules[2].tag: this is no pattern (unclosed")]
+#[case(
+    "branch: master, stage: staging",
+    "branch: 'release/[', stage: staging",
+    "app.yml:28: rules[0].branch: this is no pattern (unclosed"
+)]
+#[case(
+    "branch: master, stage: staging",
+    "branch: master, stage: staging, services: []",
+    "app.yml:28: rules[0].services: list at least one service, or leave `services` out"
+)]
+#[case(
+    "branch: master, stage: staging",
+    "branch: master, stage: staging, services: [a, b, a]",
+    "app.yml:28: rules[0].services: a is listed twice; remove one"
+)]
+#[case(
+    "branch: master, stage: staging",
+    "branch: master, stage: staging, services: [a/b]",
+    "app.yml:28: rules[0].services[0]: \"a/b\" is not a valid service name"
+)]
+#[case(
+    "stage_name: branch",
+    "stage_name: branch, deploy: some",
+    "app.yml:31: rules[3].preview.deploy: this must be one of: changed, all"
+)]
+#[case(
+    "expires_after: 7d }",
+    "expires_after: 7d }\n    services: [a]",
+    "app.yml:32: rules[3].services: move `services` into `preview`"
+)]
 #[case("tag: 'v*'", "tag: ''", "app.yml:30: rules[2].tag: the pattern is empty")]
 #[case("base: [master]", "base: []", "app.yml:31: rules[3].preview.base: list at least one branch")]
 #[case(
@@ -292,6 +339,12 @@ fn a_mistake_is_named_with_its_line_key_and_remedy(
 ) {
     let shown = mistakes(from, to);
     assert!(shown[0].starts_with(expected), "{shown:?}");
+}
+
+#[test]
+fn a_wrong_place_for_a_value_is_named_without_repeating_it() {
+    let shown = mistakes("secret: \"hunter2\"", "ssm: hunter2 tr0ub4dor");
+    assert!(!shown.iter().any(|line| line.contains("hunter2")), "{shown:?}");
 }
 
 #[test]

@@ -1,4 +1,7 @@
-//! Safeguards and approvers are kept, shown, and warned of while nothing enforces them.
+//! Safeguards as an app file has them: every configuration is checked, kept and shown.
+
+mod config;
+mod parts;
 
 use rstest::rstest;
 use serde_json::json;
@@ -56,50 +59,39 @@ fn located(problems: &[Problem]) -> Vec<String> {
 fn the_design_s_example_is_read_to_the_letter() {
     let file = right(WRITTEN);
     let expected = Safeguard {
-        policy: Policy::AllowedRegions,
         level: Level::Error,
-        config: json!(["us-east-1"]),
+        demand: Demand::AllowedRegions(vec!["us-east-1".parse().expect("a region")]),
     };
     assert_eq!(of_development(&file.settings), [expected]);
 }
 
 #[test]
-fn what_is_kept_and_not_acted_on_is_warned_of_with_its_line_and_key() {
-    assert_eq!(
-        located(&right(WRITTEN).warnings),
-        [
-            "app.yml:13: profiles.development.safeguards: kept, but this version does not enforce safeguards yet",
-            "app.yml:20: stages.prod.approvers: kept, but this version does not ask for approvals yet: anyone who may push to the branch deploys",
-        ]
-    );
+fn safeguards_are_enforced_so_nobody_is_warned_of_them() {
+    let warnings = located(&right(WRITTEN).warnings);
+    assert!(!warnings.iter().any(|warning| warning.contains("safeguards")), "{warnings:?}");
 }
 
 #[test]
-fn one_profile_with_many_safeguards_is_warned_of_once() {
+fn a_policy_may_stand_twice() {
     let file = right(
-        "{ policy: require-dlq, level: warning }\n      - { policy: no-replacement, level: error }",
+        "{ policy: allowed-stages, level: warning, config: [dev] }\n      - { policy: allowed-stages, level: error, config: 'd.*' }",
     );
     assert_eq!(of_development(&file.settings).len(), 2);
-    assert_eq!(file.warnings.len(), 2, "{:?}", file.warnings);
-}
-
-#[rstest]
-#[case("safeguards: []", "approvers: []")]
-#[case("safeguards:", "approvers:")]
-fn empty_lists_are_no_reason_to_warn(#[case] safeguards: &str, #[case] approvers: &str) {
-    let text = DESIGN.replacen(&format!("safeguards:\n      - {WRITTEN}"), safeguards, 1).replacen(
-        "approvers: [release-team]",
-        approvers,
-        1,
-    );
-    let file = parse_yaml(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
-    assert!(file.warnings.is_empty(), "{:?}", file.warnings);
 }
 
 #[test]
-fn settings_with_safeguards_can_be_sent_back_and_warn_again() {
+fn an_empty_list_is_none() {
+    for safeguards in ["safeguards: []", "safeguards:"] {
+        let text = DESIGN.replacen(&format!("safeguards:\n      - {WRITTEN}"), safeguards, 1);
+        let file = parse_yaml(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
+        assert!(of_development(&file.settings).is_empty());
+    }
+}
+
+#[test]
+fn settings_with_safeguards_can_be_sent_back() {
     let file = right(
-        "{ policy: restricted-deploy-times, level: warning, config: { time: 2024-01-01T00:00:00Z, days: 3, share: 0.5, repeat: true, list: [1, null, x] } }",
+        "{ policy: restricted-deploy-times, level: warning, config: { time: 2024-01-01T00:00:00Z, duration: P3D, interval: P1W } }",
     );
     let shown = serde_json::to_value(&file.settings).expect("plain data");
     assert_eq!(
@@ -107,14 +99,11 @@ fn settings_with_safeguards_can_be_sent_back_and_warn_again() {
         json!([{
             "policy": "restricted-deploy-times",
             "level": "warning",
-            "config": { "time": "2024-01-01T00:00:00Z", "days": 3, "share": 0.5, "repeat": true, "list": [1, null, "x"] },
+            "config": { "time": "2024-01-01T00:00:00Z", "duration": "P3D", "interval": "P1W" },
         }])
     );
     let again = parse_json(&shown).unwrap_or_else(|problems| panic!("{problems:?}"));
     assert_eq!(again.settings, file.settings);
-    let shown_again: Vec<String> = again.warnings.iter().map(ToString::to_string).collect();
-    assert!(shown_again[0].starts_with("profiles.development.safeguards: kept"), "{shown_again:?}");
-    assert_eq!(again.warnings.len(), 2);
     let stored: Settings = serde_json::from_value(shown).expect("what is stored can be read");
     assert_eq!(stored, file.settings);
 }
@@ -140,8 +129,9 @@ fn a_safeguard_without_a_config_is_shown_without_one() {
 
 #[test]
 fn a_version_that_looks_like_a_number_is_kept_as_it_was_written() {
-    let file = right("{ policy: framework-version, level: error, config: [3.10, 0755, 3] }");
-    assert_eq!(of_development(&file.settings)[0].config, json!(["3.10", "0755", 3]));
+    let file = right("{ policy: framework-version, level: error, config: 3.10 }");
+    let shown = serde_json::to_value(of_development(&file.settings)).expect("data");
+    assert_eq!(shown[0]["config"], json!("3.10"));
 }
 
 #[test]
@@ -161,8 +151,7 @@ fn the_difference_shows_the_safeguards() {
 fn every_policy_is_written_in_the_file_as_it_is_stored() {
     for (word, policy) in POLICIES {
         assert_eq!(serde_json::to_value(policy).expect("a word"), json!(word));
-        let file = right(&format!("{{ policy: {word}, level: error }}"));
-        assert_eq!(of_development(&file.settings)[0].policy, policy);
+        assert_eq!(policy.as_str(), word);
     }
     for (word, level) in LEVELS {
         assert_eq!(serde_json::to_value(level).expect("a word"), json!(word));

@@ -21,7 +21,7 @@ fn the_design_s_example_is_read() {
     assert_eq!(restapi.path, "backend-restapi");
     assert_eq!(restapi.depends_on, ["database".parse().expect("a name")]);
     assert_eq!(restapi.watch, ["shared/**"]);
-    assert_eq!(restapi.commands.test.as_deref(), Some("npm test"));
+    assert_eq!(restapi.commands.test, Some(Step::new("npm test")));
     assert_eq!(restapi.commands.install, None);
     assert_eq!(file.services.len(), 2);
 }
@@ -82,6 +82,71 @@ fn a_mistake_is_named_with_its_line_and_key(#[case] text: &str, #[case] expected
     assert_eq!(problems.len(), 1, "{problems:?}");
     let shown = problems[0].located("greenroom.yml");
     assert!(shown.starts_with(expected), "{shown}");
+}
+
+#[test]
+fn a_command_may_have_a_time_limit_and_the_stage_a_command_of_its_own() {
+    let file = parse(
+        "services:
+  api: { path: api, test: { run: npm test, timeout: 20m }, after_deploy: ./warm-up }
+post_deploy: { run: node smoke.js }
+",
+    )
+    .expect("it is right");
+    let commands = &file.services[&"api".parse::<ServiceName>().expect("a name")].commands;
+    let limit = commands.test.as_ref().and_then(|step| step.timeout).expect("a limit");
+    assert_eq!(limit.duration().as_secs(), 1200);
+    assert_eq!(commands.after_deploy, Some(Step::new("./warm-up")));
+    assert_eq!(file.post_deploy, Some(Step::new("node smoke.js")));
+}
+
+#[test]
+fn a_template_has_its_stack_and_its_parameters() {
+    let file = parse(
+        "services:
+  queue:
+    path: infra
+    framework: cloudformation
+    template: ./queue.yml
+    stack: acme-${service}-${stage}
+    parameters: { TableName: '${output:database.table}', Size: 1.10, Encrypted: true }
+",
+    )
+    .expect("it is right");
+    let queue = &file.services[&"queue".parse::<ServiceName>().expect("a name")];
+    assert_eq!(queue.framework, Some(Framework::Cloudformation));
+    assert_eq!(queue.template.as_deref(), Some("queue.yml"));
+    assert_eq!(queue.stack.as_deref(), Some("acme-${service}-${stage}"));
+    let values: Vec<&str> = queue.parameters.values().map(String::as_str).collect();
+    assert_eq!(values, ["true", "1.10", "${output:database.table}"]);
+}
+
+#[rstest]
+#[case("test: { run: x, timeout: 20 }", "test.timeout: \"20\" is no time limit")]
+#[case("test: { timeout: 20m }", "test: `run` is missing; write the command")]
+#[case("test: { run: ' ' }", "test.run: the command is empty")]
+#[case("framework: terraform", "framework: this must be one of: serverless, cloudformation")]
+#[case("framework: cdk, stack: 'a-${stage}'", "stack: `stack` is for frameworks cloudformation")]
+#[case("framework: serverless, template: a.yml", "template: `template` is for frameworks")]
+#[case("template: ../a.yml", "template: the path leads out of the repository")]
+#[case("stack: a", "stack: the name must hold ${stage}, or the stages would share one stack")]
+#[case("stack: 'a_${stage}'", "stack: a stack's name has letters, digits and dashes")]
+#[case("parameters: { 1a: x }", "parameters.1a: a parameter's name has letters")]
+#[case("parameters: { a: [x] }", "parameters.a: a parameter's value is one text")]
+#[case("framework: custom, remove: x", "a service with framework: custom needs a `deploy`")]
+#[case("framework: custom, deploy: x", "a service with framework: custom needs a `remove`")]
+fn a_mistake_in_a_service_s_keys_is_named(#[case] keys: &str, #[case] expected: &str) {
+    let problems = parse(&format!("services: {{ a: {{ path: a, {keys} }} }}"));
+    let problems = problems.expect_err("it has a mistake");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].to_string().contains(expected), "{}", problems[0]);
+}
+
+#[test]
+fn a_mistake_in_the_stage_s_command_is_named_too() {
+    let problems = parse("post_deploy: { run: x, after: y }").expect_err("it has a mistake");
+    let shown = problems[0].located("greenroom.yml");
+    assert!(shown.starts_with("greenroom.yml:1: post_deploy.after: this key"), "{shown}");
 }
 
 #[test]

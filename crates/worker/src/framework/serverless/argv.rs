@@ -4,9 +4,12 @@
 //! values themselves stand in the arguments, for the framework takes them nowhere else; only
 //! processes of the same sandbox can see those.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use model::worker_api::Target;
+
+use crate::framework::parameters::counted;
 
 /// What the framework is to do. A package directory is relative to the service's: `serverless` 3
 /// puts the service's directory before it, even before an absolute one.
@@ -36,7 +39,12 @@ pub(crate) fn relative(from: &Path, to: &Path) -> PathBuf {
 }
 
 /// The whole command line; `program` as seen from the service's directory.
-pub(crate) fn argv(program: &str, action: Action<'_>, target: &Target) -> Vec<String> {
+pub(crate) fn argv(
+    program: &str,
+    action: Action<'_>,
+    target: &Target,
+    values: &BTreeMap<String, String>,
+) -> Vec<String> {
     let mut argv = vec![program.to_owned()];
     argv.extend(action.arguments().into_iter().map(str::to_owned));
     for (option, value) in
@@ -44,41 +52,28 @@ pub(crate) fn argv(program: &str, action: Action<'_>, target: &Target) -> Vec<St
     {
         argv.extend([option.to_owned(), value.to_owned()]);
     }
-    for (key, parameter) in &target.parameters {
-        argv.extend(["--param".to_owned(), format!("{key}={}", parameter.value)]);
+    for (key, value) in values {
+        argv.extend(["--param".to_owned(), format!("{key}={value}")]);
     }
     argv
 }
 
 /// The command as the log's heading shows it.
-pub(crate) fn shown(name: &str, action: Action<'_>, target: &Target) -> String {
+pub(crate) fn shown(name: &str, action: Action<'_>, target: &Target, values: usize) -> String {
     let arguments = action.arguments().join(" ");
-    let parameters = match target.parameters.len() {
-        0 => String::new(),
-        1 => " (1 parameter)".to_owned(),
-        many => format!(" ({many} parameters)"),
-    };
+    let parameters = counted(values);
     format!("{name} {arguments} --stage {} --region {}{parameters}", target.stage, target.region)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::stage::StageKind;
-    use model::worker_api::Parameter;
+    use crate::job::tests::target;
 
-    fn target() -> Target {
-        let parameter = |value: &str, secret| Parameter { value: value.to_owned(), secret };
-        Target {
-            stage: "feature-x".parse().expect("a stage"),
-            stage_kind: StageKind::Preview,
-            region: "us-east-1".parse().expect("a region"),
-            parameters: [
-                ("env".parse().expect("a key"), parameter("dev", false)),
-                ("key".parse().expect("a key"), parameter("s3cret; rm -rf /", true)),
-            ]
-            .into(),
-        }
+    fn values() -> BTreeMap<String, String> {
+        [("env", "dev"), ("key", "s3cret; rm -rf /")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into()
     }
 
     #[test]
@@ -87,7 +82,8 @@ mod tests {
             argv(
                 "node_modules/.bin/osls",
                 Action::Deploy { from: "../../home/step/package" },
-                &target()
+                &target(&[]),
+                &values()
             ),
             [
                 "node_modules/.bin/osls",
@@ -109,13 +105,13 @@ mod tests {
 
     #[test]
     fn a_removal_needs_no_package() {
-        let argv = argv("osls", Action::Remove, &target());
+        let argv = argv("osls", Action::Remove, &target(&[]), &values());
         assert_eq!(argv[..4], ["osls", "remove", "--stage", "feature-x"]);
     }
 
     #[test]
     fn what_the_log_shows_has_no_parameter_in_it() {
-        let shown = shown("osls", Action::Package { into: "../p" }, &target());
+        let shown = shown("osls", Action::Package { into: "../p" }, &target(&[]), 2);
         assert_eq!(
             shown,
             "osls package --package ../p --stage feature-x --region us-east-1 (2 parameters)"

@@ -5,12 +5,14 @@
 //! it; it is the stage in the S3 directory the package is to be uploaded to
 //! (`serverless/SERVICE/STAGE/TIME`), which the framework makes of the effective one.
 
+use std::collections::BTreeMap;
+
 use model::job::Failure;
-use model::worker_api::Target;
 use model::{Region, StageName};
 use serde::Deserialize;
 
 use crate::detect::configuration;
+use crate::framework::{Foresight, Package, PackagedStack};
 
 pub(crate) const STATE_FILE: &str = "serverless-state.json";
 /// What the stack is to become.
@@ -23,6 +25,10 @@ pub(crate) struct PackageState {
     pub(crate) stage: StageName,
     pub(crate) region: Region,
     pub(crate) stack: String,
+    /// The bucket the user chose for packages; CloudFormation may read templates there.
+    pub(crate) bucket: Option<String>,
+    /// `provider.stackParameters`.
+    pub(crate) parameters: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +52,19 @@ struct Provider {
     region: String,
     #[serde(default)]
     stack_name: Option<String>,
+    /// A name; older versions leave the settings with a name in them.
+    #[serde(default)]
+    deployment_bucket: Option<serde_json::Value>,
+    #[serde(default)]
+    stack_parameters: Vec<StackParameter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StackParameter {
+    parameter_key: String,
+    #[serde(default)]
+    parameter_value: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -85,24 +104,23 @@ impl PackageState {
                 .parse()
                 .map_err(|error| configuration(format!("{STATE_FILE}: {error}")))?,
             stack,
+            bucket: state.service.provider.deployment_bucket.and_then(|bucket| {
+                let name = bucket.as_str().or_else(|| bucket.get("name")?.as_str());
+                name.map(str::to_owned)
+            }),
+            parameters: state
+                .service
+                .provider
+                .stack_parameters
+                .into_iter()
+                .filter_map(|parameter| Some((parameter.parameter_key, parameter.parameter_value?)))
+                .collect(),
         })
     }
 
-    /// Refuses a package that was made for another stage or region.
-    pub(crate) fn check(&self, target: &Target) -> Result<(), Failure> {
-        if self.stage != target.stage {
-            return Err(configuration(format!(
-                "the package is for stage {}, not {}: names of its resources hold the stage, so it must not go there; leave the stage to --stage (no fixed one in the package command)",
-                self.stage, target.stage
-            )));
-        }
-        if self.region != target.region {
-            return Err(configuration(format!(
-                "the package is for region {}, not {}: write `region: ${{opt:region}}` or no region under `provider` in serverless.yml, or correct the profile's region",
-                self.region, target.region
-            )));
-        }
-        Ok(())
+    pub(super) fn package(self) -> Package {
+        let stack = PackagedStack::new(self.stack, TEMPLATE_FILE, Foresight::Ask);
+        Package { stage: self.stage, region: self.region, stacks: vec![stack] }
     }
 }
 
@@ -118,7 +136,7 @@ fn stage_of_directory(directory: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::stage::StageKind;
+    use model::worker_api::Target;
 
     fn state(provider: &str, directory: &str) -> Vec<u8> {
         format!(
@@ -131,9 +149,8 @@ mod tests {
     fn target(stage: &str, region: &str) -> Target {
         Target {
             stage: stage.parse().expect("a stage"),
-            stage_kind: StageKind::LongLived,
             region: region.parse().expect("a region"),
-            parameters: std::collections::BTreeMap::default(),
+            ..crate::job::tests::target(&[])
         }
     }
 
@@ -145,7 +162,8 @@ mod tests {
         let parsed = PackageState::parse(&text).expect("a state");
         assert_eq!(parsed.stage.as_str(), "feature-x");
         assert_eq!(parsed.stack, "shop-api-feature-x");
-        parsed.check(&target("feature-x", "us-east-1")).expect("the target it was made for");
+        let target = target("feature-x", "us-east-1");
+        parsed.package().check(&target).expect("the target it was made for");
     }
 
     #[test]
@@ -161,9 +179,19 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_of_ones_own_is_told_however_it_is_written() {
+        for bucket in [r#""acme""#, r#"{"name":"acme"}"#] {
+            let provider = format!(r#"{{"region":"us-east-1","deploymentBucket":{bucket}}}"#);
+            let parsed = PackageState::parse(&state(&provider, DIRECTORY)).expect("a state");
+            assert_eq!(parsed.bucket.as_deref(), Some("acme"));
+        }
+    }
+
+    #[test]
     fn a_package_for_another_stage_or_region_is_refused_with_the_remedy() {
-        let parsed =
-            PackageState::parse(&state(r#"{"region":"us-east-1"}"#, DIRECTORY)).expect("a state");
+        let parsed = PackageState::parse(&state(r#"{"region":"us-east-1"}"#, DIRECTORY))
+            .expect("a state")
+            .package();
         let stage = parsed.check(&target("prod", "us-east-1")).expect_err("another stage").message;
         assert!(stage.contains("feature-x") && stage.contains("prod"), "{stage}");
         let region =

@@ -3,15 +3,15 @@
 //! What always holds: the version is read from the installed package, not from a range; a
 //! `serverless` of version 4 is never started (its first run downloads the real program).
 
+use model::app::safeguard::Tool as Known;
 use model::job::{Failure, FailureKind};
 use serde::Deserialize;
 
 use super::config::major;
 use crate::detect::{configuration, within};
-use crate::git::{Workspace, WorkspaceError};
-use crate::node::{climb, upwards};
+use crate::framework::node_modules::{self, Installed as Found};
+use crate::git::Workspace;
 
-const PACKAGE_JSON_MAX_BYTES: u64 = 1024 * 1024;
 /// Preferred first.
 const PACKAGES: [&str; 2] = ["osls", "serverless"];
 const BINARIES: [&str; 3] = ["osls", "serverless", "sls"];
@@ -37,35 +37,25 @@ struct Installed {
 impl Tool {
     /// Looks in the service's directory first, then above it.
     pub(crate) fn find(workspace: &Workspace, service_path: &str) -> Result<Self, Failure> {
-        for directory in upwards(service_path) {
-            for package in PACKAGES {
-                let file = within(directory, &format!("node_modules/{package}/package.json"));
-                match workspace.read(&file, PACKAGE_JSON_MAX_BYTES) {
-                    Ok(text) => return Self::read(&file, &text, package, service_path, directory),
-                    Err(WorkspaceError::Missing(_)) => {}
-                    Err(error) => {
-                        return Err(configuration(format!("looking for the framework: {error}")));
-                    }
-                }
-            }
+        match node_modules::find(workspace, service_path, &PACKAGES)? {
+            Some(found) => Self::read(&found),
+            None => Err(configuration(format!(
+                "the install step left no framework in {}: add it with `npm install --save-dev osls@4` and commit package.json and its lock file",
+                within(service_path, "node_modules")
+            ))),
         }
-        Err(configuration(format!(
-            "the install step left no framework in {}: add it with `npm install --save-dev osls@4` and commit package.json and its lock file",
-            within(service_path, "node_modules")
-        )))
     }
 
-    fn read(
-        file: &str,
-        text: &[u8],
-        package: &str,
-        service_path: &str,
-        directory: &str,
-    ) -> Result<Self, Failure> {
-        let installed: Installed = serde_json::from_slice(text).map_err(|error| Failure {
-            kind: FailureKind::Step,
-            message: format!("{file}, which the install step wrote, cannot be read: {error}"),
-        })?;
+    fn read(found: &Found) -> Result<Self, Failure> {
+        let package = found.package;
+        let installed: Installed =
+            serde_json::from_slice(&found.text).map_err(|error| Failure {
+                kind: FailureKind::Step,
+                message: format!(
+                    "{}, which the install step wrote, cannot be read: {error}",
+                    found.file
+                ),
+            })?;
         if package == "serverless" && major(&installed.version).is_none_or(|major| major >= 4) {
             return Err(configuration(format!(
                 "serverless {} is installed: version 4 is a download that needs a licence and cannot run here; use osls instead: `npm uninstall serverless && npm install --save-dev osls@4`",
@@ -73,17 +63,12 @@ impl Tool {
             )));
         }
         let name = BINARIES.into_iter().find(|name| installed.bin.get(name).is_some());
-        let program = format!(
-            "{}/node_modules/.bin/{}",
-            climb(service_path, directory),
-            name.unwrap_or(package)
-        );
+        let program = found.program(name.unwrap_or(package));
         Ok(Self { package: package.to_owned(), version: installed.version, program })
     }
 
-    /// For the log: `osls 4.3.1`.
-    pub(crate) fn describe(&self) -> String {
-        format!("{} {}", self.package, self.version)
+    pub(crate) fn known(&self) -> Known {
+        if self.package == "osls" { Known::Osls } else { Known::Serverless }
     }
 }
 
@@ -112,8 +97,8 @@ mod tests {
         install(root.path(), "apps/api", "serverless", r#"{"version":"3.40.0","bin":{"sls":"b"}}"#);
         let own = find(root.path(), "apps/api").expect("found in the service");
         assert_eq!(
-            (own.program.as_str(), own.describe().as_str()),
-            ("./node_modules/.bin/sls", "serverless 3.40.0")
+            (own.program.as_str(), own.package.as_str(), own.version.as_str()),
+            ("./node_modules/.bin/sls", "serverless", "3.40.0")
         );
     }
 

@@ -1,0 +1,12 @@
+//! The passes over rows of a real PostgreSQL: each test gets a database of its own from
+//! `DATABASE_URL`, which `script/lib/postgres.sh` starts and exports. Workers are played by the
+//! tests: they claim and finish through the store.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+extern crate greenroom_engine as engine;
+
+mod base;
+mod follow;
+mod intake;
+mod only;
+mod support;

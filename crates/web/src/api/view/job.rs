@@ -1,0 +1,73 @@
+//! A job of a build, with what it found out.
+
+use chrono::{DateTime, Utc};
+use model::change_set::StackChange;
+use model::finding::Finding;
+use model::job::{JobState, Outcome};
+use model::worker_api::JobResult;
+use model::{JobId, Region, ServiceName};
+use serde::Serialize;
+use store::job::Job;
+
+#[derive(Serialize)]
+pub(super) struct JobView {
+    id: JobId,
+    service: Option<ServiceName>,
+    region: Option<Region>,
+    kind: &'static str,
+    state: &'static str,
+    outcome: Option<&'static str>,
+    failure: Option<&'static str>,
+    reason: Option<String>,
+    attempt: i32,
+    needs: Vec<JobId>,
+    /// Of a deploy that succeeded: the outputs that are not what they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed_outputs: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<Checks>,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+}
+
+/// What was looked at before a deploy: what is wrong with it, and what it will do.
+#[derive(Serialize)]
+struct Checks {
+    findings: Vec<Finding>,
+    change: Vec<StackChange>,
+}
+
+impl From<Job> for JobView {
+    fn from(job: Job) -> Self {
+        let outcome = match &job.state {
+            JobState::Finished(outcome) => Some(outcome),
+            JobState::Blocked | JobState::Queued { .. } | JobState::Running(_) => None,
+        };
+        let (changed_outputs, checks) = match job.result {
+            Some(JobResult::Deployed { changed_outputs, .. }) => (Some(changed_outputs), None),
+            Some(JobResult::Packaged { package }) => {
+                (None, Some(Checks { findings: package.findings, change: package.change }))
+            }
+            Some(JobResult::Checked { change, findings, found: _ }) => {
+                (None, Some(Checks { findings, change }))
+            }
+            Some(JobResult::Planned { .. } | JobResult::Removed) | None => (None, None),
+        };
+        Self {
+            id: job.id,
+            kind: job.kind.as_str(),
+            state: job.state.as_str(),
+            outcome: outcome.map(Outcome::as_str),
+            failure: job.failure_kind.map(model::job::FailureKind::as_str),
+            reason: outcome.and_then(|outcome| outcome.reason().map(str::to_owned)),
+            attempt: job.attempt,
+            service: job.service,
+            region: job.region,
+            needs: job.needs,
+            changed_outputs,
+            checks,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
+        }
+    }
+}
