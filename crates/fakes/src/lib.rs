@@ -62,7 +62,7 @@ pub use webhook::{Crafted, Delivery, Hook, HookOwner, Outcome, signature};
 use state::{Shared, Stand};
 use webhook::Outgoing;
 
-/// The sample application: a repository of two services.
+/// The sample application: a repository of four services, and code that they share.
 pub fn sample_workshop() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sample/workshop")
 }

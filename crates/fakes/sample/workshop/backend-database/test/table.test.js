@@ -1,4 +1,4 @@
-// The API imports the table's name: the export it looks for must stay in this file.
+// Other services read these outputs by name, and no two stages may share a table.
 const { test } = require('node:test');
 const assert = require('node:assert');
 const { readFileSync } = require('node:fs');
@@ -6,13 +6,13 @@ const { join } = require('node:path');
 
 const source = readFileSync(join(__dirname, '..', 'serverless.yml'), 'utf8');
 
-test('exports the table name and ARN of the stage', () => {
-  for (const name of ['TableName', 'TableArn']) {
-    const line = 'Name: ${self:service}-${sls:stage}-' + name;
-    assert.ok(source.includes(line), `serverless.yml has no export "${line}"`);
-  }
+test('publishes the name and the ARN of the table', () => {
+  const outputs = source.slice(source.indexOf('\noutputs:'));
+  assert.match(outputs, /^ {2}database_submissions_name: \$\{self:custom\.database_submissions_name\}$/m);
+  assert.match(outputs, /^ {2}database_submissions_arn: !GetAtt Submissions\.Arn$/m);
 });
 
 test('gives each stage a table of its own', () => {
-  assert.match(source, /TableName: fullstack-\$\{sls:stage\}-notes/);
+  assert.match(source, /^ {2}database_submissions_name: submissions-\$\{sls:stage\}$/m);
+  assert.match(source, /TableName: \$\{self:custom\.database_submissions_name\}/);
 });
