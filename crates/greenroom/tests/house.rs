@@ -33,7 +33,7 @@ fn files(directories: &[&str], extensions: &[&str]) -> Vec<PathBuf> {
 #[test]
 fn no_file_of_ours_is_longer_than_six_hundred_lines() {
     let all = files(
-        &["crates", "migrations", "templates", "static", "docs", "script"],
+        &["crates", "plugins", "migrations", "templates", "static", "docs", "script"],
         &["rs", "sql", "html", "css", "js", "md", "sh"],
     );
     let long: Vec<String> = all

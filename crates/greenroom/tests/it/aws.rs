@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aws::{AwsEndpoint, Credentials, Stacks};
 use secrecy::SecretString;
+use serde_json::json;
 
 /// The accounts of the sample application's three profiles.
 pub(crate) const DEVELOPMENT: &str = "111111111111";
@@ -41,6 +42,10 @@ impl LocalAws {
     /// An account's stacks, seen as that account's root: in the local AWS a twelve-digit access
     /// key is the account.
     pub(crate) fn stacks(account: &str) -> Stacks {
+        Self::stacks_in(account, "us-east-1")
+    }
+
+    pub(crate) fn stacks_in(account: &str, region: &str) -> Stacks {
         let endpoint = AwsEndpoint {
             url: Some(Self::variable("GREENROOM_TEST_AWS_ENDPOINT")),
             ca_bundle_pem: Some(
@@ -48,7 +53,7 @@ impl LocalAws {
             ),
         };
         let root = Root(account.to_owned());
-        Stacks::new(Arc::new(root), "us-east-1", &endpoint).unwrap()
+        Stacks::new(Arc::new(root), region, &endpoint).unwrap()
     }
 
     /// Which of the three accounts hold a living stack of this name.
@@ -60,6 +65,104 @@ impl LocalAws {
             }
         }
         found
+    }
+}
+
+/// What a deployed function answers.
+impl LocalAws {
+    /// Invokes a function of an account, as that account's root.
+    pub(crate) async fn invoke(account: &str, function: &str) -> serde_json::Value {
+        let path = format!("/2015-03-31/functions/{function}/invocations");
+        Self::lambda(account, reqwest::Method::POST, &path).await
+    }
+
+    /// The variables a function of an account was deployed with.
+    pub(crate) async fn environment(account: &str, function: &str) -> serde_json::Value {
+        let path = format!("/2015-03-31/functions/{function}");
+        let function = Self::lambda(account, reqwest::Method::GET, &path).await;
+        function["Configuration"]["Environment"]["Variables"].clone()
+    }
+
+    /// A file of a bucket of an account, as JSON; nothing where there is no such bucket.
+    pub(crate) async fn object(
+        account: &str,
+        bucket: &str,
+        key: &str,
+    ) -> Option<serde_json::Value> {
+        let path = format!("/{bucket}/{key}");
+        let answer = Self::call(account, "s3", reqwest::Method::GET, &path).await;
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        if status == reqwest::StatusCode::NOT_FOUND && text.contains("<Code>NoSuchBucket</Code>") {
+            return None;
+        }
+        assert!(status.is_success(), "{path}: {status}: {text}");
+        Some(serde_json::from_str(&text).unwrap())
+    }
+
+    async fn lambda(account: &str, method: reqwest::Method, path: &str) -> serde_json::Value {
+        let answer = Self::call(account, "lambda", method, path).await;
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{path}: {status}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    async fn call(
+        account: &str,
+        service: &str,
+        method: reqwest::Method,
+        path: &str,
+    ) -> reqwest::Response {
+        let body = if method == reqwest::Method::POST { "{}" } else { "" };
+        Self::request(account, service, method, path).body(body).send().await.unwrap()
+    }
+
+    /// A request of an account's root.
+    fn request(
+        account: &str,
+        service: &str,
+        method: reqwest::Method,
+        path: &str,
+    ) -> reqwest::RequestBuilder {
+        let bundle = std::fs::read(Self::variable("GREENROOM_TEST_AWS_CA_BUNDLE")).unwrap();
+        let client = reqwest::Client::builder()
+            .add_root_certificate(reqwest::Certificate::from_pem(&bundle).unwrap())
+            .build()
+            .unwrap();
+        let url = format!("{}{path}", Self::variable("GREENROOM_TEST_AWS_ENDPOINT"));
+        // the local AWS takes an account's number for the key of its root, and no signature then
+        let scope = format!("{account}/20260101/us-east-1/{service}/aws4_request");
+        let identity =
+            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+        client.request(method, url).header("authorization", identity)
+    }
+}
+
+/// Values that lie in an account, put there by its owner.
+impl LocalAws {
+    /// Puts an encrypted parameter into the Parameter Store, whatever was there before.
+    pub(crate) async fn put_parameter(account: &str, name: &str, value: &str) {
+        let body =
+            json!({ "Name": name, "Value": value, "Type": "SecureString", "Overwrite": true });
+        Self::action(account, "ssm", "AmazonSSM.PutParameter", &body).await;
+    }
+
+    /// Makes a secret of Secrets Manager.
+    pub(crate) async fn create_secret(account: &str, name: &str, value: &str) {
+        let body = json!({ "Name": name, "SecretString": value });
+        Self::action(account, "secretsmanager", "secretsmanager.CreateSecret", &body).await;
+    }
+
+    async fn action(account: &str, service: &str, target: &str, body: &serde_json::Value) {
+        let request = Self::request(account, service, reqwest::Method::POST, "/")
+            .header("x-amz-target", target)
+            .header("content-type", "application/x-amz-json-1.1")
+            .body(body.to_string());
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{target}: {status}: {text}");
     }
 }
 

@@ -57,10 +57,8 @@ async fn a_refused_role_says_what_its_trust_policy_must_allow() {
     wrong["profiles"]["staging"]["external_id"] = json!("somebody-elses");
     let (status, body) = world.put("/apps/workshop", &wrong).await;
     assert_eq!(status, 200, "{body}");
-    let sample = Sample::tested_by("").file(
-        "greenroom.yml",
-        "services:\n  notes: { path: notes, install: 'true', test: 'true' }\n",
-    );
+    let sample = Sample::of("services: { net: { path: net, template: net.yml } }\n")
+        .file("net/net.yml", "Resources: { Topic: { Type: AWS::SNS::Topic } }\n");
     let reason = failure(&world, &sample).await;
     assert!(reason.contains("sts:AssumeRole") && reason.contains("222222222222"), "{reason}");
     assert!(reason.contains("external"), "{reason}");

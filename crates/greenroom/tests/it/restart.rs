@@ -75,7 +75,7 @@ async fn a_server_killed_while_a_deploy_runs_looks_at_the_stack_and_ends_the_dep
         before.javascript("before"),
         after.javascript("after"),
     );
-    let sample = Sample::table(&plugin);
+    let sample = Sample::table("notes", &plugin);
     let sha = world.repository.commit("master", &sample.files(), "First").await.unwrap();
 
     // killed before CloudFormation was asked: the next attempt deploys

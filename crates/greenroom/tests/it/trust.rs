@@ -113,7 +113,7 @@ async fn a_secret_parameter_reaches_the_package_and_is_masked_in_its_log() {
         console.log('its length is ' + secret.length + ' and it is ' + secret + '.');
         console.log('in base64 ' + Buffer.from(secret).toString('base64') + '.');
     } }; }";
-    let sample = Sample::table(plugin);
+    let sample = Sample::table("secrets", plugin);
     let sha = world.repository.commit("master", &sample.files(), "First").await.unwrap();
     let build = world.succeeds(&format!("commit={sha}")).await;
     let package = jobs(&build).find(|job| job["kind"] == "package").unwrap();

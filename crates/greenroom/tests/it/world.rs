@@ -100,6 +100,35 @@ impl World {
         self.call(reqwest::Method::POST, path, Some(body)).await
     }
 
+    /// Puts an app file into force; what the server answers.
+    pub(crate) async fn apply(&self, file: &Value) -> Value {
+        let (status, body) = self.put("/apps/workshop", file).await;
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// What a person reads on a page.
+    pub(crate) async fn page(&self, path: &str) -> String {
+        let answer = self.client.get(format!("{}{path}", self.server.url)).send().await.unwrap();
+        let status = answer.status();
+        let html = answer.text().await.unwrap();
+        assert!(status.is_success(), "{path}: {status}: {html}");
+        crate::page::text(&html)
+    }
+
+    /// What a person reads on the page of a build.
+    pub(crate) async fn build_page(&self, build: &Value) -> String {
+        self.page(&format!("/apps/workshop/builds/{}", build["number"])).await
+    }
+
+    /// Orders something by the API, and waits for the build of it to succeed.
+    pub(crate) async fn orders(&self, path: &str, body: &Value) -> Value {
+        let (status, build) = self.post(path, body).await;
+        assert_eq!(status, 201, "{path}: {build}");
+        let build = self.finished(build["number"].as_i64().unwrap()).await;
+        self.has_succeeded(build).await
+    }
+
     async fn call(
         &self,
         method: reqwest::Method,
@@ -163,6 +192,18 @@ impl World {
     pub(crate) async fn succeeds(&self, query: &str) -> Value {
         let build = self.build(query).await;
         let build = self.finished(build["number"].as_i64().unwrap()).await;
+        self.has_succeeded(build).await
+    }
+
+    /// Waits for the newest build that meets the query to fail.
+    pub(crate) async fn fails(&self, query: &str) -> Value {
+        let build = self.build(query).await;
+        let build = self.finished(build["number"].as_i64().unwrap()).await;
+        assert_eq!(build["outcome"], "failed", "{build:#}");
+        build
+    }
+
+    async fn has_succeeded(&self, build: Value) -> Value {
         if build["outcome"] != "succeeded" {
             for job in build["jobs"].as_array().unwrap() {
                 if job["outcome"] == "failed" {
@@ -239,6 +280,7 @@ pub(crate) fn app() -> Value {
             "prod": { "profile": "production" },
         },
         "rules": [
+            { "branch": "develop", "stage": "dev" },
             { "branch": "master", "stage": "staging" },
             { "branch": "prod", "stage": "prod" },
             { "preview": { "base": ["master"] } },
