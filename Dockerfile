@@ -4,7 +4,9 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
+COPY docs/greenroom.schema.json docs/greenroom.schema.json
 COPY migrations migrations
+COPY plugins plugins
 COPY templates templates
 COPY static static
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/source/target \

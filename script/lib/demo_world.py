@@ -128,8 +128,9 @@ class Greenroom:
             self.show_failure(build)
             raise Wrong(f"build {number} ended as {build['outcome']}: {build['reason']}")
         for service in build["services"]:
-            if service["decision"] == "skip":
-                note(f"      {service['service']} was skipped: {service['reason']}")
+            if service["decision"] != "run":
+                verb = {"skip": "was skipped", "follow": "followed"}[service["decision"]]
+                note(f"      {service['service']} {verb}: {service['reason']}")
         note(f"build {number} succeeded after {wait.seconds()}s")
         return build
 
@@ -186,7 +187,7 @@ class Clone:
         password = os.environ["DEMO_GITHUB_TOKEN"]
         address = remote._replace(netloc=f"x-access-token:{password}@{remote.netloc}").geturl()
         os.makedirs(self.directory)
-        self.git("init", "--quiet", "--initial-branch=master")
+        self.git("init", "--quiet", "--initial-branch=develop")
         self.git("remote", "add", "origin", address)
 
     def git(self, *arguments):
@@ -212,12 +213,15 @@ class Aws:
     def __init__(self):
         self.url, self.ca = os.environ["DEMO_AWS"], os.environ["DEMO_AWS_CA"]
 
-    def stacks(self, account):
-        client = boto3.client(
-            "cloudformation", endpoint_url=self.url, verify=self.ca, region_name=REGION,
+    def client(self, service, account):
+        return boto3.client(
+            service, endpoint_url=self.url, verify=self.ca, region_name=REGION,
             aws_access_key_id=account, aws_secret_access_key="root",
         )
-        pages = client.get_paginator("describe_stacks").paginate()
+
+    def stacks(self, account):
+        """The stacks of an account that are there, with their state."""
+        pages = self.client("cloudformation", account).get_paginator("describe_stacks").paginate()
         return {
             stack["StackName"]: stack["StackStatus"]
             for page in pages
@@ -225,8 +229,22 @@ class Aws:
             if stack["StackStatus"] != "DELETE_COMPLETE"
         }
 
-    def everywhere(self):
-        return {name: self.stacks(account) for name, account in ACCOUNTS.items()}
+    def sites(self, account):
+        """The buckets of an account that hold a site of the workshop."""
+        buckets = self.client("s3", account).list_buckets()["Buckets"]
+        return {bucket["Name"] for bucket in buckets if bucket["Name"].startswith(f"{APP}-frontend-")}
+
+    def file(self, account, bucket, key):
+        """A file of a bucket, as JSON."""
+        body = self.client("s3", account).get_object(Bucket=bucket, Key=key)["Body"]
+        return json.loads(body.read())
+
+    def invoke(self, account, function):
+        answer = self.client("lambda", account).invoke(FunctionName=function)
+        said = answer["Payload"].read().decode(errors="replace")
+        if "FunctionError" in answer:
+            raise Wrong(f"{function} failed: {said}")
+        return json.loads(said)
 
     def call_endpoint(self, endpoint, account):
         """Calls an HTTP API by its real address; the local AWS finds it by the Host header."""

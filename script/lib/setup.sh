@@ -8,6 +8,7 @@
 repository_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools="$repository_root/target/tools"
 NODE_VERSION=22.20.0
+SAM_VERSION=1.170.0
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 note() { printf '    %s\n' "$*"; }
@@ -102,6 +103,25 @@ need_node() {
   PATH="$home/bin:$PATH"
   export PATH
   node_is_new_enough || die "node 20.19 or newer is needed; install it and run this again"
+}
+
+# The SAM command line, for the tests of frameworks alone: large, and no part of the product. Made
+# with the system's python, which every user can reach; some homes' cannot be.
+need_sam() {
+  local home="$tools/sam" python=/usr/bin/python3
+  if [ "$(id -u)" -eq 0 ] && ! open_to_others "$tools"; then home=/opt/greenroom-sam; fi
+  [ -x "$python" ] || python=python3
+  if [ "$(cat "$home/installed" 2>/dev/null)" != "$SAM_VERSION" ]; then
+    say "Installing aws-sam-cli $SAM_VERSION from PyPI into $home (340 MB)"
+    rm -rf "$home"
+    with_progress "python3 -m venv" "$python" -m venv "$home"
+    with_progress "pip install aws-sam-cli" "$home/bin/pip" install --quiet \
+      --disable-pip-version-check "aws-sam-cli==$SAM_VERSION"
+    printf '%s\n' "$SAM_VERSION" >"$home/installed"
+  fi
+  # Behind the rest, so that its python hides nobody's.
+  PATH="$PATH:$home/bin"
+  export PATH
 }
 
 need_rust() {
