@@ -176,6 +176,15 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_parameter_is_told_whole_with_those_there_are() {
+        let error = replaced("${param:absent}").expect_err("nothing to put in");
+        insta::assert_snapshot!(
+            error,
+            @"${param:absent}: the stage has no parameter absent; it has env, size"
+        );
+    }
+
+    #[test]
     fn variables_cannot_be_nested_without_end() {
         let text = format!("{}x{}", "${a:".repeat(5000), "}".repeat(5000));
         assert!(replaced(&text).expect_err("too deep").contains("10 deep"));
