@@ -24,6 +24,8 @@ pub enum BuildEvent {
     PullRequestClosed,
     /// Asked for through the API or a page.
     Manual,
+    /// The server's own: a preview expired, a removal is tried again, a stage is looked at.
+    Schedule,
 }
 
 impl BuildEvent {
@@ -35,6 +37,7 @@ impl BuildEvent {
             Self::BranchDeleted => "branch_deleted",
             Self::PullRequestClosed => "pull_request_closed",
             Self::Manual => "manual",
+            Self::Schedule => "schedule",
         }
     }
 }
@@ -54,6 +57,12 @@ pub enum Purpose {
     Test,
     /// Remove every instance of the build's stage.
     Remove,
+    /// Deploy older artifacts of the build's stage again.
+    Rollback,
+    /// Bring stacks of the build's stage that are stuck back to where they take a deploy.
+    Recover,
+    /// Look at stacks and change nothing: drift of a stage, stacks that no stage knows.
+    Inspect,
 }
 
 impl Purpose {
@@ -62,6 +71,9 @@ impl Purpose {
             Self::Deploy => "deploy",
             Self::Test => "test",
             Self::Remove => "remove",
+            Self::Rollback => "rollback",
+            Self::Recover => "recover",
+            Self::Inspect => "inspect",
         }
     }
 }
@@ -108,7 +120,8 @@ impl BuildOutcome {
     /// The outcome of a build whose plan has been carried out as far as it could be, or `None`
     /// while a job still may change it. A failure outweighs a cancellation: what broke must be
     /// seen. A build of which nothing but the plan ran was skipped: nothing was to do; unless it
-    /// was superseded, for then nobody looked whether there was.
+    /// was superseded, for then nobody looked whether there was. What came of a look at another
+    /// stage decides nothing, nor what came of one for drift beside other work.
     ///
     /// The caller asks only once the jobs of the plan are there: a succeeded plan job alone cannot
     /// be told from a plan without jobs.
@@ -116,18 +129,27 @@ impl BuildOutcome {
         jobs: impl IntoIterator<Item = (JobKind, &'a JobState)>,
         superseded: bool,
     ) -> Option<Self> {
-        let (mut failed, mut canceled, mut worked) = (false, false, false);
+        let (mut work, mut looks) = (Tally::default(), Tally::default());
         for (kind, state) in jobs {
             let JobState::Finished(outcome) = state else {
                 return None;
             };
-            match outcome {
-                Outcome::Succeeded => worked |= kind != JobKind::Plan,
-                Outcome::Failed(_) => failed = true,
-                Outcome::Canceled { .. } => canceled = true,
-                Outcome::Skipped { .. } | Outcome::Unneeded { .. } => {}
+            match kind {
+                JobKind::Foresee => {}
+                JobKind::Drift => looks.count(kind, outcome),
+                JobKind::Plan
+                | JobKind::Test
+                | JobKind::Package
+                | JobKind::Deploy
+                | JobKind::Remove
+                | JobKind::PostDeploy
+                | JobKind::Rollback
+                | JobKind::Recover
+                | JobKind::Sweep => work.count(kind, outcome),
             }
         }
+        // beside other work they are for those who decide about it; alone they are the work
+        let Tally { failed, canceled, worked, .. } = if work.jobs == 0 { looks } else { work };
         Some(match (failed, canceled) {
             (true, _) => Self::Failed,
             (false, true) if superseded => Self::Superseded,
@@ -136,6 +158,27 @@ impl BuildOutcome {
             (false, false) if superseded => Self::Superseded,
             (false, false) => Self::Skipped,
         })
+    }
+}
+
+/// What came of jobs, together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    jobs: usize,
+    failed: bool,
+    canceled: bool,
+    worked: bool,
+}
+
+impl Tally {
+    fn count(&mut self, kind: JobKind, outcome: &Outcome) {
+        self.jobs += 1;
+        match outcome {
+            Outcome::Succeeded => self.worked |= kind != JobKind::Plan,
+            Outcome::Failed(_) => self.failed = true,
+            Outcome::Canceled { .. } => self.canceled = true,
+            Outcome::Skipped { .. } | Outcome::Unneeded { .. } => {}
+        }
     }
 }
 
@@ -206,6 +249,32 @@ mod tests {
             (JobKind::Package, &skipped),
         ];
         assert_eq!(BuildOutcome::of(jobs, false), Some(BuildOutcome::Failed));
+    }
+
+    #[test]
+    fn a_look_for_drift_decides_only_where_nothing_else_is_done() {
+        let of = |jobs: &[(JobKind, &JobState)]| BuildOutcome::of(jobs.iter().copied(), false);
+        let (well, broken) = (done(Outcome::Succeeded), failed());
+        let (plan, look) = ((JobKind::Plan, &well), (JobKind::Drift, &broken));
+        assert_eq!(of(&[plan, (JobKind::Deploy, &well), look]), Some(BuildOutcome::Succeeded));
+        assert_eq!(of(&[plan, (JobKind::Drift, &well)]), Some(BuildOutcome::Skipped));
+        assert_eq!(of(&[look, (JobKind::Drift, &well)]), Some(BuildOutcome::Failed));
+        assert_eq!(of(&[(JobKind::Drift, &well)]), Some(BuildOutcome::Succeeded));
+    }
+
+    #[test]
+    fn a_look_at_another_stage_decides_nothing_but_is_waited_for() {
+        let plan = done(Outcome::Succeeded);
+        let of = |foresee: &JobState, deploy: &JobState| {
+            let jobs =
+                [(JobKind::Plan, &plan), (JobKind::Deploy, deploy), (JobKind::Foresee, foresee)];
+            BuildOutcome::of(jobs, false)
+        };
+        let deployed = done(Outcome::Succeeded);
+        assert_eq!(of(&failed(), &deployed), Some(BuildOutcome::Succeeded));
+        assert_eq!(of(&canceled(), &deployed), Some(BuildOutcome::Succeeded));
+        assert_eq!(of(&deployed, &canceled()), Some(BuildOutcome::Canceled));
+        assert_eq!(of(&JobState::Queued { attempt: 1 }, &deployed), None);
     }
 
     #[test]

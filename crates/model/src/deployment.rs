@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub enum DeploymentKind {
     Deploy,
     Remove,
+    /// A deploy of an older artifact of the stage.
+    Rollback,
 }
 
 impl DeploymentKind {
@@ -19,6 +21,7 @@ impl DeploymentKind {
         match self {
             Self::Deploy => "deploy",
             Self::Remove => "remove",
+            Self::Rollback => "rollback",
         }
     }
 }

@@ -28,4 +28,6 @@ pub enum Check {
     /// Somebody else changed the stack since Greenroom deployed it.
     Outside,
     Safeguard(Policy),
+    /// It was not among what was shown when the deploy was approved.
+    Approval,
 }

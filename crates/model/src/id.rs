@@ -47,4 +47,6 @@ id! {
     WorkerId,
     /// A bearer token of the REST or worker API.
     TokenId,
+    /// A stack that says it is ours and that no stage knows.
+    OrphanId,
 }

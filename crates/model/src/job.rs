@@ -25,6 +25,16 @@ pub enum JobKind {
     Remove,
     /// The stage's own command, once all of a build's deploys are through.
     PostDeploy,
+    /// An older artifact of the same stage, deployed again.
+    Rollback,
+    /// A rollback of CloudFormation's own that failed is continued.
+    Recover,
+    /// A package for another stage than the build's, to see what it would change there.
+    Foresee,
+    /// Looks for stacks that no stage knows.
+    Sweep,
+    /// Looks whether what is deployed still is as it was deployed.
+    Drift,
 }
 
 impl JobKind {
@@ -36,6 +46,11 @@ impl JobKind {
             Self::Deploy => "deploy",
             Self::Remove => "remove",
             Self::PostDeploy => "post_deploy",
+            Self::Rollback => "rollback",
+            Self::Recover => "recover",
+            Self::Foresee => "foresee",
+            Self::Sweep => "sweep",
+            Self::Drift => "drift",
         }
     }
 
@@ -43,8 +58,14 @@ impl JobKind {
     /// the stack first, and no newer push stops it once it runs.
     pub fn changes_stack(self) -> bool {
         match self {
-            Self::Plan | Self::Test | Self::Package | Self::PostDeploy => false,
-            Self::Deploy | Self::Remove => true,
+            Self::Plan
+            | Self::Test
+            | Self::Package
+            | Self::PostDeploy
+            | Self::Foresee
+            | Self::Sweep
+            | Self::Drift => false,
+            Self::Deploy | Self::Remove | Self::Rollback | Self::Recover => true,
         }
     }
 
@@ -53,8 +74,10 @@ impl JobKind {
     /// of the user's that works on a deployed stage is not repeated: nothing says how far it came.
     pub fn max_attempts(self) -> i32 {
         match self {
-            Self::Plan | Self::Test | Self::Package => 3,
-            Self::Deploy | Self::Remove => 6,
+            Self::Plan | Self::Test | Self::Package | Self::Foresee | Self::Sweep | Self::Drift => {
+                3
+            }
+            Self::Deploy | Self::Remove | Self::Rollback | Self::Recover => 6,
             Self::PostDeploy => 1,
         }
     }
@@ -73,6 +96,9 @@ pub struct Lease {
 pub enum JobState {
     /// Waits for the jobs it needs.
     Blocked,
+    /// What it needs is there, but its stage takes no deploy now: an approval is missing, or the
+    /// stage is frozen.
+    Waiting,
     /// May be claimed; `attempt` is the number its next lease will carry.
     Queued {
         attempt: i32,
@@ -184,6 +210,10 @@ pub enum JobEvent {
     NeedsFailed {
         reason: String,
     },
+    /// Its stage takes no deploy now.
+    Held,
+    /// Nothing of its stage keeps it any more.
+    Opened,
     Claimed(Lease),
     Heartbeat {
         attempt: i32,
@@ -217,6 +247,7 @@ impl JobState {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Blocked => "blocked",
+            Self::Waiting => "waiting",
             Self::Queued { .. } => "queued",
             Self::Running(_) => "running",
             Self::Finished(_) => "finished",
@@ -231,9 +262,13 @@ impl JobState {
             (Self::Blocked, E::NeedsFailed { reason }) => {
                 Ok(Self::Finished(Outcome::Skipped { reason }))
             }
-            (Self::Blocked, E::Unneeded { reason }) => {
+            // what waited may have been overtaken
+            (Self::Blocked | Self::Waiting, E::Unneeded { reason }) => {
                 Ok(Self::Finished(Outcome::Unneeded { reason }))
             }
+            // one that was begun may have moved its stack: it goes on
+            (Self::Blocked | Self::Queued { attempt: 1 }, E::Held) => Ok(Self::Waiting),
+            (Self::Waiting, E::Opened) => Ok(Self::Queued { attempt: 1 }),
             (Self::Queued { attempt }, E::Claimed(lease)) if lease.attempt == attempt => {
                 Ok(Self::Running(lease))
             }
@@ -259,7 +294,7 @@ impl JobState {
                     })))
                 }
             }
-            (Self::Blocked | Self::Queued { .. }, E::Canceled { reason }) => {
+            (Self::Blocked | Self::Waiting | Self::Queued { .. }, E::Canceled { reason }) => {
                 Ok(Self::Finished(Outcome::Canceled { reason }))
             }
             (
@@ -282,6 +317,8 @@ impl JobEvent {
             Self::NeedsMet => "needs met",
             Self::NeedsFailed { .. } => "needs failed",
             Self::Unneeded { .. } => "unneeded",
+            Self::Held => "held",
+            Self::Opened => "opened",
             Self::Claimed(_) => "claimed",
             Self::Heartbeat { .. } => "heartbeat",
             Self::Reported { .. } => "reported",
@@ -325,12 +362,22 @@ mod tests {
         assert_eq!(stale, Err(BadTransition::Stale { named: 1 }));
     }
 
+    #[test]
+    fn a_deploy_that_was_never_begun_can_be_held_and_opened_again() {
+        let held = JobState::Queued { attempt: 1 }.apply(JobEvent::Held);
+        assert_eq!(held, Ok(JobState::Waiting));
+        assert_eq!(JobState::Waiting.apply(JobEvent::Opened), Ok(JobState::Queued { attempt: 1 }));
+        assert!(JobState::Queued { attempt: 2 }.apply(JobEvent::Held).is_err());
+    }
+
     fn event() -> impl Strategy<Value = JobEvent> {
         let attempt = 0..5_i32;
         prop_oneof![
             Just(JobEvent::NeedsMet),
             Just(JobEvent::NeedsFailed { reason: "x".into() }),
             Just(JobEvent::Unneeded { reason: "x".into() }),
+            Just(JobEvent::Held),
+            Just(JobEvent::Opened),
             attempt.clone().prop_map(|attempt| JobEvent::Claimed(lease(attempt))),
             attempt.clone().prop_map(|attempt| JobEvent::Heartbeat {
                 attempt,
@@ -346,8 +393,9 @@ mod tests {
 
     fn attempt_of(state: &JobState) -> i32 {
         match state {
-            JobState::Blocked => 0,
-            JobState::Queued { attempt } => *attempt,
+            JobState::Blocked | JobState::Waiting => 0,
+            // begun attempts: one that only waits has begun none
+            JobState::Queued { attempt } => attempt - 1,
             JobState::Running(lease) => lease.attempt,
             JobState::Finished(_) => i32::MAX,
         }

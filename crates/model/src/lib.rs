@@ -5,12 +5,18 @@
 //! Names are parsed once at the edge; whoever holds a [`StageName`] holds a valid one.
 
 pub mod app;
+pub mod approval;
 pub mod build;
 pub mod change_set;
+pub mod comment;
 pub mod compose;
 pub mod deployment;
 mod document;
+pub mod drift;
 pub mod finding;
+pub mod foresight;
+pub mod freeze;
+pub mod gate;
 pub mod id;
 pub mod job;
 pub mod name;
@@ -20,15 +26,21 @@ pub mod permission;
 pub mod pipeline;
 pub mod plan;
 pub mod preflight;
+pub mod promotion;
+pub mod reconcile;
 pub mod rule;
 pub mod safeguard;
 pub mod stage;
 pub mod status;
+pub mod stuck;
+pub mod sweep;
 pub mod template;
+pub mod transient;
 pub mod worker_api;
 
 pub use id::{
-    AppId, ArtifactId, BuildId, DeploymentId, InstanceId, JobId, StageId, TokenId, WorkerId,
+    AppId, ArtifactId, BuildId, DeploymentId, InstanceId, JobId, OrphanId, StageId, TokenId,
+    WorkerId,
 };
 pub use name::{
     AppName, BranchName, CommitSha, InvalidName, ParameterKey, ProfileName, Region, RepositoryName,

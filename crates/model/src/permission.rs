@@ -44,6 +44,16 @@ impl Role {
         }
     }
 
+    /// Whether somebody of this name may decide about deploys to a stage: any admin, and a deployer
+    /// whom the stage names.
+    pub fn may_approve(self, name: &str, approvers: &[String]) -> bool {
+        match self {
+            Self::Admin => true,
+            Self::Deployer => approvers.iter().any(|approver| approver == name),
+            Self::Viewer | Self::Worker => false,
+        }
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
@@ -51,5 +61,26 @@ impl Role {
             Self::Viewer => "viewer",
             Self::Worker => "worker",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_admin_and_a_deployer_who_is_named_may_approve() {
+        let approvers = ["ann".to_owned()];
+        for (role, name, may) in [
+            (Role::Admin, "root", true),
+            (Role::Deployer, "ann", true),
+            (Role::Deployer, "Ann", false),
+            (Role::Deployer, "bob", false),
+            (Role::Viewer, "ann", false),
+            (Role::Worker, "ann", false),
+        ] {
+            assert_eq!(role.may_approve(name, &approvers), may, "{name}");
+        }
+        assert!(!Role::Deployer.may_approve("", &[]));
     }
 }

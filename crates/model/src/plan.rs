@@ -7,16 +7,20 @@
 mod advance;
 mod change;
 mod decide;
+mod foresee;
 mod graph;
 mod order;
 mod removal;
+mod rollback;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 pub use advance::{JobView, advance};
+pub use foresee::foresee;
 pub use removal::{Removable, plan_removal};
+pub use rollback::{Returning, plan_rollback};
 
 use crate::build::Purpose;
 use crate::job::JobKind;
@@ -249,12 +253,14 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Plan, PlanError> {
     })
 }
 
-/// The goal of a build with this purpose; a removal plans from what is deployed ([`plan_removal`]).
+/// The goal of a build with this purpose; whatever does not begin with a commit has no plan of it
+/// (a removal plans from what is deployed, [`plan_removal`]).
 pub fn goal(purpose: Purpose, place: Option<Place<'_>>) -> Option<Goal<'_>> {
     match (purpose, place) {
         (Purpose::Test, _) => Some(Goal::Test),
         (Purpose::Deploy, Some(place)) => Some(Goal::Deploy(place)),
-        (Purpose::Deploy, None) | (Purpose::Remove, _) => None,
+        (Purpose::Deploy, None)
+        | (Purpose::Remove | Purpose::Rollback | Purpose::Recover | Purpose::Inspect, _) => None,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::app::{PreviewDeploy, Settings, Trigger};
 use crate::build::{BuildEvent, Purpose, Source};
 use crate::{BranchName, ServiceName, StageName, TagName};
 
-pub use preview::preview_deploy;
+pub use preview::{Shown, keeps, preview_deploy, rule_for, rule_of};
 pub use target::Target;
 
 /// An event on the repository, stripped to what the rules look at.
@@ -28,45 +28,69 @@ pub enum RepositoryEvent {
     BranchDeleted {
         branch: BranchName,
     },
-    PullRequest {
-        action: PullRequestAction,
-        source: Source,
-        base: BranchName,
-        /// The head branch lives in another repository.
-        fork: bool,
-    },
+    PullRequest(PullRequestEvent),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What happened to a pull request, and how it is since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequestEvent {
+    pub action: PullRequestAction,
+    /// Its branch is the head, its commit the head's.
+    pub source: Source,
+    pub base: BranchName,
+    pub draft: bool,
+    /// The head branch lives in another repository.
+    pub fork: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PullRequestAction {
     Opened,
     Reopened,
     Synchronized,
-    BaseEdited,
+    ReadyForReview,
+    ConvertedToDraft,
+    BaseEdited { from: BranchName },
     Closed,
+}
+
+/// Which preview it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Preview {
+    /// This branch's own; it is named when it is first wanted.
+    OfBranch(BranchName),
+    /// The one of this name, which the pull requests of a rule share.
+    Shared(StageName),
 }
 
 /// What the rules want. The engine finds the stage's row, the number, and writes the build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    Build {
+    Build(Box<BuildWanted>),
+    /// The preview is to be removed, if there is one that no other pull request [`keeps`].
+    RemovePreview {
+        preview: Preview,
         event: BuildEvent,
-        purpose: Purpose,
-        stage: StageWanted,
-        source: Source,
-        /// What is to be built, never empty; `None`: every service.
-        services: Option<BTreeSet<ServiceName>>,
     },
-    /// The preview of this branch is to be removed, if there is one.
-    RemovePreview { branch: BranchName, event: BuildEvent },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildWanted {
+    pub event: BuildEvent,
+    pub purpose: Purpose,
+    pub stage: StageWanted,
+    pub source: Source,
+    /// What is to be built, never empty; `None`: every service.
+    pub services: Option<BTreeSet<ServiceName>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StageWanted {
     LongLived(StageName),
-    /// The preview of this branch; it is named when it is first wanted.
-    PreviewOf {
-        branch: BranchName,
+    Preview {
+        preview: Preview,
+        /// Of the pull request.
+        base: BranchName,
         deploy: PreviewDeploy,
     },
     /// Tests only: nothing is deployed.
@@ -92,9 +116,7 @@ pub fn decide(settings: &Settings, event: &RepositoryEvent) -> Decision {
             (None, None) => nothing("the push is of no branch and no tag"),
         },
         RepositoryEvent::BranchDeleted { branch } => preview::branch_deleted(settings, branch),
-        RepositoryEvent::PullRequest { action, source, base, fork } => {
-            preview::pull_request(settings, *action, source, base, *fork)
-        }
+        RepositoryEvent::PullRequest(event) => preview::pull_request(settings, event),
     }
 }
 
@@ -156,12 +178,14 @@ fn pushed(
     if found.is_empty() {
         return nothing(format!("the rule for {what} is manual: start the build by hand"));
     }
-    let deploy = |Target { stage, services }| Wanted::Build {
-        event,
-        purpose: Purpose::Deploy,
-        stage: StageWanted::LongLived(stage),
-        source: source.clone(),
-        services,
+    let deploy = |Target { stage, services }| {
+        Wanted::Build(Box::new(BuildWanted {
+            event,
+            purpose: Purpose::Deploy,
+            stage: StageWanted::LongLived(stage),
+            source: source.clone(),
+            services,
+        }))
     };
     Decision::Start(target::united(&found).into_iter().map(deploy).collect())
 }

@@ -36,6 +36,7 @@ use crate::finding::{Check, Finding};
 use crate::template::{Function, Surroundings, functions};
 use crate::{Region, StageName};
 
+pub use secrets::looks_like_a_credential;
 pub use stateful::is_stateful;
 
 use state::State;

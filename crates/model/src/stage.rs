@@ -1,11 +1,15 @@
 //! Stages: their kinds, and the name a preview gets from its branch.
 
+mod expiry;
+
 use std::iter;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::{BranchName, StageName};
+
+pub use expiry::{Expiry, removal_retry};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(

@@ -6,6 +6,8 @@
 //! A commit whose build was superseded or canceled reports `error`: it was not proven, so it must
 //! not be green, and it is nobody's failure; the newer commit gets statuses of its own.
 
+pub mod deployment;
+
 use serde::{Deserialize, Serialize};
 
 use crate::StageName;
@@ -57,26 +59,31 @@ pub struct End<'a> {
 }
 
 /// Every status that the build wants on its commit, each context once. `planned` is `None` until
-/// the plan job has succeeded; `jobs` are all jobs of the build. A removal wants none.
+/// the plan job has succeeded; `jobs` are all jobs of the build; `held` says what those wait for that
+/// their stage does not take now ("waiting for approval"). One that proves nothing of a commit (a
+/// removal, a rollback, a look at stacks) wants none.
 pub fn statuses(
     purpose: Purpose,
     stage: Option<(&StageName, StageKind)>,
     planned: Option<&[PlannedService]>,
     jobs: &[JobView<'_>],
+    held: Option<&str>,
     end: Option<End<'_>>,
 ) -> Vec<Status> {
     let outcome = end.map(|end| end.outcome);
     match purpose {
-        Purpose::Remove => return Vec::new(),
+        Purpose::Remove | Purpose::Rollback | Purpose::Recover | Purpose::Inspect => {
+            return Vec::new();
+        }
         Purpose::Deploy | Purpose::Test => {}
     }
-    let mut wanted = vec![aggregate(planned.is_some(), jobs, end)];
+    let mut wanted = vec![overall(planned.is_some(), jobs, held, end)];
     for (service, decision) in by_service(planned.unwrap_or_default()) {
-        let test = of_service(decision, service, jobs, &[JobKind::Test], outcome);
+        let test = of_service(decision, service, jobs, &[JobKind::Test], held, outcome);
         wanted.push(test.named(format!("greenroom/{}/test", service.name)));
         if let Some((name, kind)) = stage {
             let kinds = [JobKind::Package, JobKind::Deploy];
-            let deploy = of_service(decision, service, jobs, &kinds, outcome);
+            let deploy = of_service(decision, service, jobs, &kinds, held, outcome);
             let place = match kind {
                 StageKind::Preview => "preview",
                 StageKind::LongLived | StageKind::Personal => name.as_str(),
@@ -127,6 +134,7 @@ fn of_service(
     service: &Service,
     jobs: &[JobView<'_>],
     kinds: &[JobKind],
+    held: Option<&str>,
     outcome: Option<BuildOutcome>,
 ) -> Verdict {
     match decision {
@@ -156,6 +164,7 @@ fn of_service(
             let description = match job.state {
                 JobState::Running(_) => format!("{} is running", job.kind.as_str()),
                 JobState::Queued { .. } => format!("{} is queued", job.kind.as_str()),
+                JobState::Waiting => held.unwrap_or(HELD).to_owned(),
                 JobState::Blocked | JobState::Finished(_) => "waiting for other jobs".to_owned(),
             };
             Verdict::new(StatusState::Pending, description)
@@ -170,6 +179,7 @@ fn well(own: &[&JobView<'_>], kinds: &[JobKind]) -> Verdict {
     let unneeded = own.iter().map(|job| match job.state {
         JobState::Finished(Outcome::Unneeded { reason }) => Some(reason),
         JobState::Blocked
+        | JobState::Waiting
         | JobState::Queued { .. }
         | JobState::Running(_)
         | JobState::Finished(_) => None,
@@ -186,8 +196,9 @@ fn well(own: &[&JobView<'_>], kinds: &[JobKind]) -> Verdict {
 fn progress(state: &JobState) -> u8 {
     match state {
         JobState::Blocked | JobState::Finished(_) => 0,
-        JobState::Queued { .. } => 1,
-        JobState::Running(_) => 2,
+        JobState::Waiting => 1,
+        JobState::Queued { .. } => 2,
+        JobState::Running(_) => 3,
     }
 }
 
@@ -238,18 +249,40 @@ fn state_of(failure: &Failure) -> StatusState {
     }
 }
 
-fn aggregate(planned: bool, jobs: &[JobView<'_>], end: Option<End<'_>>) -> Status {
+/// What is said of jobs that wait where nobody says why.
+const HELD: &str = "waiting for the stage to take deploys";
+
+/// What the build says as a whole, as the status `greenroom`; of any build, also of one that wants no
+/// status.
+pub fn overall(
+    planned: bool,
+    jobs: &[JobView<'_>],
+    held: Option<&str>,
+    end: Option<End<'_>>,
+) -> Status {
+    verdict(planned, jobs, held, end).named("greenroom".to_owned())
+}
+
+/// What the build says as a whole.
+fn verdict(
+    planned: bool,
+    jobs: &[JobView<'_>],
+    held: Option<&str>,
+    end: Option<End<'_>>,
+) -> Verdict {
     let reason = |wanted: fn(&Outcome) -> bool| {
         jobs.iter().find_map(|job| match job.state {
             JobState::Finished(outcome) if wanted(outcome) => outcome.reason(),
             JobState::Blocked
+            | JobState::Waiting
             | JobState::Queued { .. }
             | JobState::Running(_)
             | JobState::Finished(_) => None,
         })
     };
     let canceled = || reason(|outcome| matches!(outcome, Outcome::Canceled { .. }));
-    let verdict = match end.map(|end| end.outcome) {
+    match end.map(|end| end.outcome) {
+        None if is_held(jobs) => Verdict::new(StatusState::Pending, held.unwrap_or(HELD)),
         None if planned => Verdict::new(StatusState::Pending, "running"),
         None => Verdict::new(StatusState::Pending, "looking for what changed"),
         Some(BuildOutcome::Succeeded) => Verdict::new(StatusState::Success, "every job succeeded"),
@@ -263,8 +296,16 @@ fn aggregate(planned: bool, jobs: &[JobView<'_>], end: Option<End<'_>>) -> Statu
             let reason = canceled().unwrap_or("superseded by a newer build");
             Verdict::new(StatusState::Error, reason)
         }
+    }
+}
+
+/// Jobs wait for their stage, and nothing else goes on meanwhile.
+fn is_held(jobs: &[JobView<'_>]) -> bool {
+    let goes_on = |job: &JobView<'_>| match job.state {
+        JobState::Running(_) | JobState::Queued { .. } => true,
+        JobState::Blocked | JobState::Waiting | JobState::Finished(_) => false,
     };
-    verdict.named("greenroom".to_owned())
+    jobs.iter().any(|job| *job.state == JobState::Waiting) && !jobs.iter().any(goes_on)
 }
 
 /// Names one failed job with its message, several without; a failure of the commit's own outweighs
@@ -275,6 +316,7 @@ fn failed(jobs: &[JobView<'_>], reason: Option<&str>) -> Verdict {
         .filter_map(|job| match job.state {
             JobState::Finished(Outcome::Failed(failure)) => Some((job, failure)),
             JobState::Blocked
+            | JobState::Waiting
             | JobState::Queued { .. }
             | JobState::Running(_)
             | JobState::Finished(_) => None,

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::{RemoteParameter, Safeguard};
 use crate::build::Source;
 use crate::change_set::StackChange;
+use crate::drift::StackDrift;
 use crate::finding::Finding;
 use crate::job::{JobKind, Outcome};
 use crate::output::Scope;
@@ -32,6 +33,7 @@ use crate::outside::{Found, Left};
 use crate::pipeline::{Service, Step};
 use crate::plan::Findings;
 use crate::stage::StageKind;
+use crate::sweep::TaggedStack;
 use crate::{
     AppName, BuildId, CommitSha, JobId, ParameterKey, Region, RepositoryName, StageName, WorkerId,
 };
@@ -144,6 +146,8 @@ pub enum Task {
         /// The stacks as the last deployment saw them; empty if none came that far.
         stacks: Vec<String>,
         trust: String,
+        #[serde(default)]
+        how: RemoveHow,
     },
     /// The stage's own command, when all of the build's deploys are through.
     PostDeploy {
@@ -151,6 +155,78 @@ pub enum Task {
         target: Target,
         trust: String,
     },
+    /// As a deploy, of an artifact that this stage had before; the assignment's commit is the
+    /// artifact's.
+    Rollback {
+        service: Service,
+        target: Target,
+        artifact: StoredArtifact,
+        trust: String,
+    },
+    /// Continues a rollback of CloudFormation's that failed.
+    Recover {
+        service: Service,
+        target: Target,
+        stacks: Vec<String>,
+        /// Resources, by their logical ids, that CloudFormation is to leave as they are.
+        skip: Vec<String>,
+    },
+    /// Packages for another stage than the build's with credentials that change nothing, to see
+    /// what the commit would change there. Of the target's secrets only the names are there, with
+    /// empty values; its references are not read.
+    Foresee {
+        service: Service,
+        target: Target,
+        trust: String,
+    },
+    /// Lists the stacks that say they are Greenroom's, in each of these regions.
+    Sweep {
+        regions: Vec<Region>,
+    },
+    /// Deletes one stack that no stage knows, by its ARN. It stays if it is not as it was when a
+    /// person decided about it: somebody has taken it over since.
+    Discard {
+        region: Region,
+        stack: String,
+        name: String,
+        /// When it was changed last, as a sweep saw it.
+        changed_at: Option<DateTime<Utc>>,
+    },
+    /// Holds the stacks of an instance against their templates.
+    Drift {
+        service: Service,
+        target: Target,
+        stacks: Vec<String>,
+        left: Left,
+    },
+}
+
+/// How far a removal goes with a stack that does not let itself be deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "sqlx",
+    derive(sqlx::Type),
+    sqlx(type_name = "text", rename_all = "snake_case")
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RemoveHow {
+    /// It stays, and the stage says what keeps it.
+    #[default]
+    Careful,
+    /// The resources that cannot be deleted are kept and named; the stack goes.
+    Retaining,
+    /// CloudFormation is told to delete the stack by force.
+    Forced,
+}
+
+impl RemoveHow {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Careful => "careful",
+            Self::Retaining => "retaining",
+            Self::Forced => "forced",
+        }
+    }
 }
 
 impl Task {
@@ -160,8 +236,13 @@ impl Task {
             Self::Test { .. } => JobKind::Test,
             Self::Package { .. } => JobKind::Package,
             Self::Deploy { .. } => JobKind::Deploy,
-            Self::Remove { .. } => JobKind::Remove,
+            Self::Remove { .. } | Self::Discard { .. } => JobKind::Remove,
             Self::PostDeploy { .. } => JobKind::PostDeploy,
+            Self::Rollback { .. } => JobKind::Rollback,
+            Self::Recover { .. } => JobKind::Recover,
+            Self::Foresee { .. } => JobKind::Foresee,
+            Self::Sweep { .. } => JobKind::Sweep,
+            Self::Drift { .. } => JobKind::Drift,
         }
     }
 }
@@ -182,6 +263,9 @@ pub struct Target {
     /// What a package is held against before it is deployed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub safeguards: Vec<Safeguard>,
+    /// Of a deploy that was approved: what was shown. It may lose nothing beyond that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Vec<StackChange>>,
 }
 
 /// A parameter's value on its way into a job. `Debug` never shows it.
@@ -264,7 +348,28 @@ pub enum JobResult {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         changed_outputs: Vec<String>,
     },
-    Removed,
+    /// What is kept although the stacks are gone, as `Retaining` allows: in words.
+    Removed {
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        kept: Vec<String>,
+    },
+    Recovered,
+    /// What a commit would change in the stage it is meant for.
+    Foreseen {
+        change: Vec<StackChange>,
+        /// Why the list may not be whole, in sentences.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<String>,
+    },
+    Swept {
+        found: Vec<TaggedStack>,
+    },
+    Drifted {
+        stacks: Vec<StackDrift>,
+        /// The stacks of [`Task::Drift`]'s `left` as they are.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        found: BTreeMap<String, Found>,
+    },
     /// Beside a failure: what a package or deploy job had found before it was refused.
     Checked {
         change: Vec<StackChange>,

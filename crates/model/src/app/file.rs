@@ -28,11 +28,12 @@ pub struct AppFile {
 /// it is not called wrong as well.
 pub(super) type Parts<K, V> = BTreeMap<K, Option<V>>;
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "app",
     "repository",
     "default_profile",
     "concurrency",
+    "preview_limit",
     "profiles",
     "services",
     "stages",
@@ -68,6 +69,9 @@ fn app_file(fields: &Fields<'_>, node: &Node) -> Option<AppFile> {
     let concurrency = fields
         .optional("concurrency")
         .map(|place| place.parsed(place.scalar().unwrap_or_default()));
+    let preview_limit = fields
+        .optional("preview_limit")
+        .map(|place| place.parsed(place.scalar().unwrap_or_default()));
     let mut secrets = Secrets::new();
     let profiles = fields
         .required("profiles", "describe at least one, with its role_arn and region")
@@ -83,7 +87,7 @@ fn app_file(fields: &Fields<'_>, node: &Node) -> Option<AppFile> {
         .unwrap_or_default();
     let rules = fields
         .optional("rules")
-        .map(|place| rules(place, |stage| stages.contains_key(stage)))
+        .map(|place| rules(place, &stages.keys().collect::<Vec<_>>()))
         .unwrap_or_default();
     let settings = Settings {
         app: app?,
@@ -91,6 +95,10 @@ fn app_file(fields: &Fields<'_>, node: &Node) -> Option<AppFile> {
         default_profile: default_profile?,
         concurrency: match concurrency {
             Some(concurrency) => Some(concurrency?),
+            None => None,
+        },
+        preview_limit: match preview_limit {
+            Some(limit) => Some(limit?),
             None => None,
         },
         profiles: right(profiles),

@@ -1,4 +1,4 @@
-//! How long a preview is kept after its last use: `7d`, `12h`.
+//! How long something is kept, waited for or left alone: `7d`, `12h`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,6 +26,10 @@ pub struct InvalidLifetime {
 }
 
 impl Lifetime {
+    pub(super) const fn days(days: u32) -> Self {
+        Self { hours: days * HOURS_PER_DAY }
+    }
+
     pub fn duration(self) -> Duration {
         Duration::from_secs(u64::from(self.hours) * SECONDS_PER_HOUR)
     }

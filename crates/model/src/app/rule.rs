@@ -55,17 +55,44 @@ pub struct PreviewRule {
     pub deploy: PreviewDeploy,
     #[serde(default)]
     pub destroy: Destroy,
-    /// Kept and shown; the sweep that acts on it comes with its own issue.
+    /// A preview that nobody needed for so long is removed; `None`: it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_after: Option<Lifetime>,
+    #[serde(default, skip_serializing_if = "Drafts::is_usual")]
+    pub drafts: Drafts,
+    /// The long-lived stage that a pull request's change is foreseen for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foresee: Option<StageName>,
 }
 
 /// Where a preview takes its name from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PreviewStageName {
+    /// Each branch has a preview of its own, named after it.
     #[default]
     Branch,
+    /// One stage of this name, which the rule's pull requests share: the newest push wins.
+    Fixed(StageName),
+}
+
+/// What becomes of pull requests that are drafts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drafts {
+    #[default]
+    Build,
+    /// Nothing is built before the pull request is ready for review.
+    Ignore,
+}
+
+impl Drafts {
+    fn is_usual(&self) -> bool {
+        match self {
+            Self::Build => true,
+            Self::Ignore => false,
+        }
+    }
 }
 
 /// How much of the app a preview holds.

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::services::chosen;
-use super::{Destroy, PreviewDeploy, PreviewRule, PreviewStageName, RefPattern, Rule, Trigger};
+use super::stages::known_stage;
+use super::{
+    Destroy, Drafts, PreviewDeploy, PreviewRule, PreviewStageName, RefPattern, Rule, Trigger,
+};
 use crate::document::{Cursor, Fields};
+use crate::stage::same_stage;
 use crate::{BranchName, ServiceName, StageName};
 
 const TRIGGERS: [(&str, Trigger); 2] = [("auto", Trigger::Auto), ("manual", Trigger::Manual)];
-const STAGE_NAMES: [(&str, PreviewStageName); 1] = [("branch", PreviewStageName::Branch)];
 const DEPLOY: [(&str, PreviewDeploy); 2] =
     [("changed", PreviewDeploy::Changed), ("all", PreviewDeploy::All)];
 const DESTROY: [(&str, Destroy); 3] = [
@@ -17,13 +20,15 @@ const DESTROY: [(&str, Destroy); 3] = [
     ("never", Destroy::Never),
 ];
 
-/// `is_stage` says whether the file configures a stage of this name.
-pub(super) fn rules(cursor: &Cursor<'_>, is_stage: impl Fn(&StageName) -> bool) -> Vec<Rule> {
+const DRAFTS: [(&str, Drafts); 2] = [("build", Drafts::Build), ("ignore", Drafts::Ignore)];
+
+/// `stages` are those that the file configures.
+pub(super) fn rules(cursor: &Cursor<'_>, stages: &[&StageName]) -> Vec<Rule> {
     let mut rules = Vec::new();
     // what a rule answers to, with the number of the first rule that does
     let mut answered: BTreeMap<String, usize> = BTreeMap::new();
     for (position, item) in cursor.items().unwrap_or_default().iter().enumerate() {
-        let Some(rule) = rule(item, &is_stage) else { continue };
+        let Some(rule) = rule(item, stages) else { continue };
         for subject in subjects(&rule) {
             if let Some(first) = answered.get(&subject) {
                 item.problem(format!(
@@ -47,21 +52,28 @@ fn subjects(rule: &Rule) -> Vec<String> {
         Rule::Tag { tag, stage, .. } => vec![format!("tag {} and stage {stage}", tag.as_str())],
         Rule::Preview { preview } => {
             let against = |base: &RefPattern<_>| format!("pull requests against {}", base.as_str());
-            preview.base.iter().map(against).collect()
+            // two rules could not both say when one stage is removed
+            let shared = match &preview.stage_name {
+                PreviewStageName::Branch => None,
+                PreviewStageName::Fixed(name) => {
+                    Some(format!("the shared preview {}", name.as_str().to_ascii_lowercase()))
+                }
+            };
+            preview.base.iter().map(against).chain(shared).collect()
         }
     }
 }
 
-fn rule(cursor: &Cursor<'_>, is_stage: &impl Fn(&StageName) -> bool) -> Option<Rule> {
+fn rule(cursor: &Cursor<'_>, stages: &[&StageName]) -> Option<Rule> {
     let fields = cursor.fields(&["branch", "tag", "preview", "stage", "trigger", "services"])?;
     match (fields.optional("branch"), fields.optional("tag"), fields.optional("preview")) {
         (Some(branch), None, None) => {
-            let (branch, target) = (branch.parse(), target(&fields, is_stage));
+            let (branch, target) = (branch.parse(), target(&fields, stages));
             let Target { stage, trigger, services } = target?;
             Some(Rule::Branch { branch: branch?, stage, trigger, services })
         }
         (None, Some(tag), None) => {
-            let (tag, target) = (tag.parse(), target(&fields, is_stage));
+            let (tag, target) = (tag.parse(), target(&fields, stages));
             let Target { stage, trigger, services } = target?;
             Some(Rule::Tag { tag: tag?, stage, trigger, services })
         }
@@ -76,7 +88,7 @@ fn rule(cursor: &Cursor<'_>, is_stage: &impl Fn(&StageName) -> bool) -> Option<R
             if let Some(place) = fields.given("services") {
                 place.problem("move `services` into `preview`");
             }
-            Some(Rule::Preview { preview: preview_rule(preview)? })
+            Some(Rule::Preview { preview: preview_rule(preview, stages)? })
         }
         (None, None, None)
         | (Some(_), Some(_), _)
@@ -95,20 +107,14 @@ struct Target {
     services: Option<BTreeSet<ServiceName>>,
 }
 
-fn target(fields: &Fields<'_>, is_stage: &impl Fn(&StageName) -> bool) -> Option<Target> {
+fn target(fields: &Fields<'_>, stages: &[&StageName]) -> Option<Target> {
     let trigger = match fields.optional("trigger") {
         Some(trigger) => trigger.choice(&TRIGGERS),
         None => Some(Trigger::default()),
     };
     let services = services(fields);
     let place = fields.required("stage", "name the stage that this rule deploys to")?;
-    let stage = place.parse::<StageName>()?;
-    if !is_stage(&stage) {
-        place.problem(format!(
-            "there is no stage {stage}; add it below `stages`, or correct the name"
-        ));
-        return None;
-    }
+    let stage = known_stage(place, |stage| stages.contains(&stage))?;
     Some(Target { stage, trigger: trigger?, services: services? })
 }
 
@@ -121,9 +127,17 @@ fn services(fields: &Fields<'_>) -> Option<Option<BTreeSet<ServiceName>>> {
     }
 }
 
-fn preview_rule(cursor: &Cursor<'_>) -> Option<PreviewRule> {
-    let fields =
-        cursor.fields(&["base", "stage_name", "services", "deploy", "destroy", "expires_after"])?;
+fn preview_rule(cursor: &Cursor<'_>, stages: &[&StageName]) -> Option<PreviewRule> {
+    let fields = cursor.fields(&[
+        "base",
+        "stage_name",
+        "services",
+        "deploy",
+        "destroy",
+        "expires_after",
+        "drafts",
+        "foresee",
+    ])?;
     let base = fields
         .required("base", "list the branches whose pull requests get a preview")
         .and_then(|place| {
@@ -134,7 +148,7 @@ fn preview_rule(cursor: &Cursor<'_>) -> Option<PreviewRule> {
             Some(base)
         });
     let stage_name = match fields.optional("stage_name") {
-        Some(place) => place.choice(&STAGE_NAMES),
+        Some(place) => preview_stage_name(place, stages),
         None => Some(PreviewStageName::default()),
     };
     let services = services(&fields);
@@ -147,8 +161,16 @@ fn preview_rule(cursor: &Cursor<'_>) -> Option<PreviewRule> {
         None => Some(Destroy::default()),
     };
     let expires_after = match fields.optional("expires_after") {
-        Some(place) => Some(place.parse()?),
-        None => None,
+        Some(place) => place.parse().map(Some),
+        None => Some(None),
+    };
+    let drafts = match fields.optional("drafts") {
+        Some(place) => place.choice(&DRAFTS),
+        None => Some(Drafts::default()),
+    };
+    let foresee = match fields.optional("foresee") {
+        Some(place) => known_stage(place, |stage| stages.contains(&stage)).map(Some),
+        None => Some(None),
     };
     Some(PreviewRule {
         base: base?,
@@ -156,6 +178,33 @@ fn preview_rule(cursor: &Cursor<'_>) -> Option<PreviewRule> {
         services: services?,
         deploy: deploy?,
         destroy: destroy?,
-        expires_after,
+        expires_after: expires_after?,
+        drafts: drafts?,
+        foresee: foresee?,
     })
+}
+
+/// `branch`, or `{ fixed: NAME }`.
+fn preview_stage_name(place: &Cursor<'_>, stages: &[&StageName]) -> Option<PreviewStageName> {
+    if place.scalar() == Some("branch") {
+        return Some(PreviewStageName::Branch);
+    }
+    if !place.is_map() {
+        place.problem(
+            "this must be `branch` (each branch has a preview of its own) or { fixed: NAME } (the \
+             rule's pull requests share one stage)",
+        );
+        return None;
+    }
+    let fields = place.fields(&["fixed"])?;
+    let fixed = fields.required("fixed", "name the stage that the pull requests share")?;
+    let name = fixed.parse::<StageName>()?;
+    if let Some(stage) = stages.iter().find(|stage| same_stage(stage, &name)) {
+        fixed.problem(format!(
+            "{stage} is a long-lived stage of this file, and a preview would be removed with its \
+             pull requests; choose another name"
+        ));
+        return None;
+    }
+    Some(PreviewStageName::Fixed(name))
 }

@@ -19,6 +19,7 @@ pub use closed::{ClosedTime, InvalidTime, Moment, Span};
 pub use demand::{Allowed, Demand, DescriptionLength, Replacement, Tool};
 pub(crate) use pattern::FunctionNames;
 pub use pattern::{FunctionPattern, InvalidPattern, Pattern};
+pub(super) use read::{TIME_KEYS, closed_time};
 pub use version::{InvalidRange, Range};
 
 /// One policy of a profile, and what it does where it does not hold.

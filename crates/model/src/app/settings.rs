@@ -6,7 +6,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::remote::{self, RemoteParameter};
-use super::{Concurrency, Rule, Safeguard};
+use super::{
+    Concurrency, DriftEvery, FreezeWindow, Lifetime, PreviewLimit, PreviewRule, PreviewStageName,
+    Rule, Safeguard,
+};
 use crate::stage::same_stage;
 use crate::{
     AppName, ParameterKey, ProfileName, Region, RepositoryName, RoleArn, ServiceName, StageName,
@@ -22,6 +25,9 @@ pub struct Settings {
     /// How many jobs of this app run at once; `None`: as many as the workers take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<Concurrency>,
+    /// How many previews live at once; `None`: one for every pull request that gets one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview_limit: Option<PreviewLimit>,
     pub profiles: BTreeMap<ProfileName, Profile>,
     /// What the server decides about single services, in every stage.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -51,14 +57,43 @@ pub struct ServiceSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageSettings {
     pub profile: ProfileName,
+    /// Who may approve a deploy to it, beside admins; nobody is asked where the list is empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvers: Vec<String>,
+    /// As written; see [`approval_lifetime`](Self::approval_lifetime).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_expires_after: Option<Lifetime>,
+    /// When deploys to it wait.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<FreezeWindow>,
+    /// As written; see [`drift_interval`](Self::drift_interval).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_every: Option<DriftEvery>,
+    /// The stage whose commit is promoted to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promote_from: Option<StageName>,
     /// These count before the profile's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<ParameterKey, Value>,
     /// These count before the app's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub services: BTreeMap<ServiceName, ServiceSettings>,
+}
+
+impl StageSettings {
+    /// How long an approval is waited for, and how long a given one counts.
+    pub fn approval_lifetime(&self) -> Lifetime {
+        self.approval_expires_after.unwrap_or(Lifetime::days(7))
+    }
+
+    /// How often its stacks are looked at for drift; `None`: never by itself.
+    pub fn drift_interval(&self) -> Option<Lifetime> {
+        match self.drift_every {
+            None => Some(Lifetime::days(1)),
+            Some(DriftEvery::Every(interval)) => Some(interval),
+            Some(DriftEvery::Never) => None,
+        }
+    }
 }
 
 /// A parameter as the settings show it: a plain value, or where another one comes from.
@@ -173,6 +208,22 @@ impl Settings {
     /// The names that no preview may have, nor one that differs from them in case alone.
     pub fn long_lived(&self) -> impl Iterator<Item = &StageName> {
         self.stages.keys()
+    }
+
+    pub fn preview_rules(&self) -> impl Iterator<Item = &PreviewRule> {
+        self.rules.iter().filter_map(|rule| match rule {
+            Rule::Preview { preview } => Some(preview),
+            Rule::Branch { .. } | Rule::Tag { .. } => None,
+        })
+    }
+
+    /// The stages that all pull requests of a preview rule share: no branch's preview gets such a
+    /// name either.
+    pub fn shared_previews(&self) -> impl Iterator<Item = &StageName> {
+        self.preview_rules().filter_map(|rule| match &rule.stage_name {
+            PreviewStageName::Branch => None,
+            PreviewStageName::Fixed(name) => Some(name),
+        })
     }
 }
 

@@ -123,7 +123,9 @@ fn as_need(job: &JobView<'_>) -> Need {
         None => format!("the {}", job.kind.as_str()),
     };
     match job.state {
-        JobState::Blocked | JobState::Queued { .. } | JobState::Running(_) => Need::Pending,
+        JobState::Blocked | JobState::Waiting | JobState::Queued { .. } | JobState::Running(_) => {
+            Need::Pending
+        }
         JobState::Finished(Outcome::Succeeded) => Need::Met,
         JobState::Finished(Outcome::Unneeded { reason }) => Need::Unneeded(reason.clone()),
         JobState::Finished(Outcome::Failed(_)) => {

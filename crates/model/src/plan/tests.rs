@@ -3,12 +3,14 @@
 
 mod decisions;
 mod follow;
+mod foresee;
 mod graph;
 mod preview;
 mod properties;
 mod refusals;
 mod regions;
 mod removal;
+mod rollback;
 
 use super::*;
 use crate::pipeline::{Commands, Dependency, DependencyOrigin, Framework};

@@ -1,5 +1,6 @@
 //! What each event starts under which rules, as sentences.
 
+mod previews;
 mod properties;
 
 use rstest::rstest;
@@ -45,7 +46,8 @@ fn tagged(tag: &str) -> RepositoryEvent {
 
 fn pull(action: PullRequestAction, base: &str, fork: bool) -> RepositoryEvent {
     let base = base.parse().expect("a branch");
-    RepositoryEvent::PullRequest { action, source: source(Some("feature/x"), None), base, fork }
+    let source = source(Some("feature/x"), None);
+    RepositoryEvent::PullRequest(PullRequestEvent { action, source, base, draft: false, fork })
 }
 
 fn of(services: Option<&BTreeSet<ServiceName>>) -> String {
@@ -55,6 +57,13 @@ fn of(services: Option<&BTreeSet<ServiceName>>) -> String {
     })
 }
 
+fn shown(preview: &Preview) -> String {
+    match preview {
+        Preview::OfBranch(branch) => format!("preview of {branch}"),
+        Preview::Shared(stage) => format!("preview {stage}"),
+    }
+}
+
 /// The decision in a form that reads well in a test.
 fn outcome(rules: &str, event: &RepositoryEvent) -> String {
     match decide(&settings(rules), event) {
@@ -62,22 +71,24 @@ fn outcome(rules: &str, event: &RepositoryEvent) -> String {
         Decision::Start(wanted) => wanted
             .iter()
             .map(|wanted| match wanted {
-                Wanted::Build { event, purpose, stage, services, .. } => {
+                Wanted::Build(build) => {
+                    let BuildWanted { event, purpose, stage, services, .. } = &**build;
                     let stage = match stage {
                         StageWanted::LongLived(stage) => stage.to_string(),
-                        StageWanted::PreviewOf { branch, deploy: PreviewDeploy::Changed } => {
-                            format!("preview of {branch}")
-                        }
-                        StageWanted::PreviewOf { branch, deploy: PreviewDeploy::All } => {
-                            format!("whole preview of {branch}")
+                        StageWanted::Preview { preview, deploy, .. } => {
+                            let whole = match deploy {
+                                PreviewDeploy::Changed => "",
+                                PreviewDeploy::All => "whole ",
+                            };
+                            format!("{whole}{}", shown(preview))
                         }
                         StageWanted::None => "nowhere".into(),
                     };
                     let services = of(services.as_ref());
                     format!("{} {}{services} to {stage}", event.as_str(), purpose.as_str())
                 }
-                Wanted::RemovePreview { branch, event } => {
-                    format!("{} removes {branch}", event.as_str())
+                Wanted::RemovePreview { preview, event } => {
+                    format!("{} removes the {}", event.as_str(), shown(preview))
                 }
             })
             .collect::<Vec<_>>()
@@ -101,18 +112,18 @@ fn a_push_goes_where_its_rule_says(#[case] event: RepositoryEvent, #[case] expec
 #[case(PullRequestAction::Opened)]
 #[case(PullRequestAction::Reopened)]
 #[case(PullRequestAction::Synchronized)]
-#[case(PullRequestAction::BaseEdited)]
+#[case(PullRequestAction::BaseEdited { from: "other".parse().expect("a branch") })]
 fn a_pull_request_against_a_base_gets_a_preview(#[case] action: PullRequestAction) {
     let expected = "pull_request deploy to preview of feature/x";
-    assert_eq!(outcome(RULES, &pull(action, "master", false)), expected);
+    assert_eq!(outcome(RULES, &pull(action.clone(), "master", false)), expected);
     let none = "no preview rule for pull requests against other";
-    assert_eq!(outcome(RULES, &pull(action, "other", false)), none);
+    assert_eq!(outcome(RULES, &pull(action.clone(), "other", false)), none);
     let fork = "pull_request test to nowhere";
     assert_eq!(outcome(RULES, &pull(action, "master", true)), fork);
 }
 
 #[rstest]
-#[case("next", false, "pull_request_closed removes feature/x")]
+#[case("next", false, "pull_request_closed removes the preview of feature/x")]
 #[case("next", true, "a pull request from a fork has no preview to remove")]
 #[case("master", false, "the preview is kept until its branch is deleted, as the rule says")]
 fn a_closed_pull_request_removes_the_preview_if_the_rule_says_so(
@@ -126,7 +137,7 @@ fn a_closed_pull_request_removes_the_preview_if_the_rule_says_so(
 #[test]
 fn a_deleted_branch_removes_its_preview_unless_every_rule_keeps_it() {
     let deleted = RepositoryEvent::BranchDeleted { branch: "feature/x".parse().expect("a branch") };
-    let removed = "branch_deleted removes feature/x";
+    let removed = "branch_deleted removes the preview of feature/x";
     assert_eq!(outcome(RULES, &deleted), removed);
     assert_eq!(outcome("- { branch: master, stage: staging }\n", &deleted), removed);
     let kept = outcome("- preview: { base: [master], destroy: never }\n", &deleted);
@@ -255,15 +266,18 @@ fn a_tag_is_never_skipped() {
 
 #[test]
 fn a_pull_request_whose_title_says_so_is_skipped_and_its_preview_still_removed() {
-    let titled = |action, base: &str| RepositoryEvent::PullRequest {
-        action,
-        source: Source { title: "docs [no ci]".into(), ..source(Some("feature/x"), None) },
-        base: base.parse().expect("a branch"),
-        fork: false,
+    let titled = |action, base: &str| {
+        RepositoryEvent::PullRequest(PullRequestEvent {
+            action,
+            source: Source { title: "docs [no ci]".into(), ..source(Some("feature/x"), None) },
+            base: base.parse().expect("a branch"),
+            draft: false,
+            fork: false,
+        })
     };
     let reason = "the pull request's title says [no ci]";
     assert_eq!(outcome(RULES, &titled(PullRequestAction::Synchronized, "next")), reason);
-    let removed = "pull_request_closed removes feature/x";
+    let removed = "pull_request_closed removes the preview of feature/x";
     assert_eq!(outcome(RULES, &titled(PullRequestAction::Closed, "next")), removed);
 }
 

@@ -10,6 +10,11 @@ use crate::template::alternatives;
 /// What stands for a part of a value that only AWS knows. No format goes across a line's end.
 const UNKNOWN: &str = "\n";
 
+/// The kind of credential that a value contains, by its looks.
+pub fn looks_like_a_credential(value: &str) -> Option<&'static str> {
+    formats::credential(value)
+}
+
 pub(super) fn check(view: &View<'_>) -> Vec<Violation> {
     view.all_functions()
         .flat_map(|named| {

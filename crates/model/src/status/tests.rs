@@ -54,6 +54,15 @@ fn wanted(
     jobs: &[(JobKind, JobState)],
     outcome: Option<BuildOutcome>,
 ) -> Vec<String> {
+    wanted_held(services, jobs, None, outcome)
+}
+
+fn wanted_held(
+    services: Option<&[PlannedService]>,
+    jobs: &[(JobKind, JobState)],
+    held: Option<&str>,
+    outcome: Option<BuildOutcome>,
+) -> Vec<String> {
     let api = name("api");
     let jobs: Vec<JobView<'_>> = jobs
         .iter()
@@ -70,7 +79,7 @@ fn wanted(
     let stage: StageName = "feature-x".parse().expect("a stage");
     let stage = Some((&stage, StageKind::Preview));
     let end = outcome.map(|outcome| End { outcome, reason: None });
-    shown(&statuses(Purpose::Deploy, stage, services, &jobs, end))
+    shown(&statuses(Purpose::Deploy, stage, services, &jobs, held, end))
 }
 
 fn shown(statuses: &[Status]) -> Vec<String> {
@@ -223,7 +232,7 @@ fn a_long_lived_stage_is_named_and_a_build_without_stage_has_tests_alone() {
     let prod: StageName = "prod".parse().expect("a stage");
     let services = [runs("api")];
     let contexts = |purpose, stage| -> Vec<String> {
-        statuses(purpose, stage, Some(&services), &[], None)
+        statuses(purpose, stage, Some(&services), &[], None, None)
             .into_iter()
             .map(|status| status.context)
             .collect()
@@ -311,7 +320,53 @@ fn a_build_whose_plan_was_refused_says_why() {
     let reason = Some("services depend on each other in a circle: a -> b -> a");
     let end = Some(End { outcome: BuildOutcome::Failed, reason });
     assert_eq!(
-        shown(&statuses(Purpose::Deploy, None, None, &jobs, end)),
+        shown(&statuses(Purpose::Deploy, None, None, &jobs, None, end)),
         ["greenroom failure: failed: services depend on each other in a circle: a -> b -> a"]
+    );
+}
+
+#[rstest]
+#[case(Some("waiting for approval"), "waiting for approval")]
+#[case(Some("frozen until Monday: the sale"), "frozen until Monday: the sale")]
+#[case(None, "waiting for the stage to take deploys")]
+fn a_deploy_that_its_stage_does_not_take_now_says_what_it_waits_for(
+    #[case] held: Option<&str>,
+    #[case] expected: &str,
+) {
+    let jobs = [
+        (JobKind::Test, succeeded()),
+        (JobKind::Package, succeeded()),
+        (JobKind::Deploy, JobState::Waiting),
+    ];
+    assert_eq!(
+        wanted_held(Some(&[runs("api")]), &jobs, held, None),
+        [
+            format!("greenroom pending: {expected}"),
+            "greenroom/api/test success: tests passed".to_owned(),
+            format!("greenroom/api/preview pending: {expected}"),
+        ]
+    );
+}
+
+#[test]
+fn a_build_whose_tests_still_run_is_running_though_a_deploy_waits_for_its_stage() {
+    let jobs = [(JobKind::Test, running()), (JobKind::Deploy, JobState::Waiting)];
+    let shown = wanted_held(Some(&[runs("api")]), &jobs, Some("waiting for approval"), None);
+    assert_eq!(shown[0], "greenroom pending: running");
+    assert_eq!(shown[2], "greenroom/api/preview pending: waiting for approval");
+}
+
+#[test]
+fn a_skipped_service_is_green_also_while_others_wait_for_an_approval() {
+    let skip = planned("db", Decision::Skip { reason: "nothing changed since abc1234".into() });
+    let jobs = [(JobKind::Deploy, JobState::Waiting)];
+    let services = [runs("api"), skip];
+    let shown = wanted_held(Some(&services), &jobs, Some("waiting for approval"), None);
+    assert_eq!(
+        shown[3..],
+        [
+            "greenroom/db/test success: skipped: nothing changed since abc1234",
+            "greenroom/db/preview success: skipped: nothing changed since abc1234",
+        ]
     );
 }

@@ -8,6 +8,7 @@ use super::*;
 use crate::app::{Destroy, Rule, SecretSource, Trigger, Value, diff};
 use crate::{ProfileName, StageName};
 
+mod lifecycle;
 mod own;
 
 const EXAMPLE: &str = r#"app: workshop
@@ -320,7 +321,7 @@ fn mistakes(from: &str, to: &str) -> Vec<String> {
 #[case(
     "stage_name: branch",
     "stage_name: number",
-    "app.yml:31: rules[3].preview.stage_name: this must be one of: branch"
+    "app.yml:31: rules[3].preview.stage_name: this must be `branch` (each branch"
 )]
 #[case(
     "destroy: branch-deleted",

@@ -6,6 +6,7 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Days, Months, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 /// Why a text is no time, no length, or why they do not go together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,11 +40,40 @@ pub struct Span {
 }
 
 /// When nothing is deployed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct ClosedTime {
     time: Moment,
     duration: Span,
     interval: Option<Span>,
+}
+
+/// A closed time as it is stored and shown: the keys of the file.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    time: String,
+    duration: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    interval: Option<String>,
+}
+
+impl From<ClosedTime> for Written {
+    fn from(closed: ClosedTime) -> Self {
+        Self {
+            time: closed.time.text,
+            duration: closed.duration.text,
+            interval: closed.interval.map(|interval| interval.text),
+        }
+    }
+}
+
+impl TryFrom<Written> for ClosedTime {
+    type Error = InvalidTime;
+
+    fn try_from(written: Written) -> Result<Self, InvalidTime> {
+        let interval = written.interval.map(|interval| interval.parse()).transpose()?;
+        Self::new(written.time.parse()?, written.duration.parse()?, interval)
+    }
 }
 
 impl ClosedTime {
@@ -75,20 +105,40 @@ impl ClosedTime {
     /// When the closed time that `now` lies in ends; `None` while it is open. An end beyond the
     /// calendar is its last day.
     pub fn closed_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.around(now).map(|(_, end)| end)
+    }
+
+    /// The closed time that `now` lies in: when it began, and when it ends.
+    pub fn around(&self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         if now < self.time.at {
             return None;
         }
         let begin = match &self.interval {
             None => self.time.at,
-            Some(interval) => latest(self.time.at, interval, now),
+            Some(interval) => {
+                interval.after(self.time.at, begun(self.time.at, interval, now)).unwrap_or(now)
+            }
         };
         let end = self.duration.after(begin, 1).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        (now < end).then_some(end)
+        (now < end).then_some((begin, end))
+    }
+
+    /// The next moment after `now` at which a closed time begins or ends; `None`: never again.
+    pub fn changes_after(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if now < self.time.at {
+            return Some(self.time.at);
+        }
+        if let Some((_, end)) = self.around(now) {
+            return Some(end);
+        }
+        let interval = self.interval.as_ref()?;
+        interval.after(self.time.at, begun(self.time.at, interval, now).checked_add(1)?)
     }
 }
 
-/// The latest of `first`, `first + interval`, `first + 2 * interval` … that is not after `now`.
-fn latest(first: DateTime<Utc>, interval: &Span, now: DateTime<Utc>) -> DateTime<Utc> {
+/// The count of the latest of `first`, `first + interval`, `first + 2 * interval` … that is not
+/// after `now`.
+fn begun(first: DateTime<Utc>, interval: &Span, now: DateTime<Utc>) -> u32 {
     let begins_by_now =
         |count: u32| interval.after(first, count).filter(|begin| *begin <= now).is_some();
     let (mut known, mut beyond) = (0, 1);
@@ -107,7 +157,7 @@ fn latest(first: DateTime<Utc>, interval: &Span, now: DateTime<Utc>) -> DateTime
             beyond = middle;
         }
     }
-    interval.after(first, known).unwrap_or(first)
+    known
 }
 
 impl Moment {

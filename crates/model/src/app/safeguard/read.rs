@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use super::demand::MIN_SUBNETS;
 use super::{Allowed, ClosedTime, Demand, DescriptionLength, Moment, Policy, Replacement, Tool};
-use crate::document::Cursor;
+use crate::document::{Cursor, Fields};
 
 /// `config` is the value of that key, if it has one; `safeguard` is where it would stand.
 pub(super) fn demand(
@@ -165,19 +165,23 @@ fn number(place: &Cursor<'_>, least: usize, most: usize) -> Option<usize> {
 /// A list of closed times, or one.
 fn closed_times(place: &Cursor<'_>) -> Option<Vec<ClosedTime>> {
     if place.is_map() {
-        return Some(vec![closed_time(place)?]);
+        return Some(vec![closed_time(&place.fields(&TIME_KEYS)?, place)?]);
     }
     let items = place.items()?;
     if items.is_empty() {
         place.problem("the list is empty; write at least one time, or remove the safeguard");
         return None;
     }
-    let times: Vec<Option<ClosedTime>> = items.iter().map(closed_time).collect();
+    let time = |item: &Cursor<'_>| closed_time(&item.fields(&TIME_KEYS)?, item);
+    let times: Vec<Option<ClosedTime>> = items.iter().map(time).collect();
     times.into_iter().collect()
 }
 
-fn closed_time(place: &Cursor<'_>) -> Option<ClosedTime> {
-    let fields = place.fields(&["time", "duration", "interval"])?;
+/// The keys of a closed time; another part of the file may have more beside them.
+pub(in crate::app) const TIME_KEYS: [&str; 3] = ["time", "duration", "interval"];
+
+/// The closed time whose keys are among `fields` of `place`.
+pub(in crate::app) fn closed_time(fields: &Fields<'_>, place: &Cursor<'_>) -> Option<ClosedTime> {
     let time = fields
         .required("time", "write when it begins, like 2026-12-24 or 2026-12-24T18:00Z")
         .and_then(Cursor::parse::<Moment>);

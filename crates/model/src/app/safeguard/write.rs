@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::demand::MIN_SUBNETS;
-use super::{Allowed, ClosedTime, Demand, DescriptionLength, Replacement, Tool};
+use super::{Allowed, Demand, DescriptionLength, Replacement, Tool};
 
 /// Null where the policy has no configuration, or its usual one.
 pub(super) fn config(demand: &Demand) -> Value {
@@ -38,21 +38,11 @@ pub(super) fn config(demand: &Demand) -> Value {
         Demand::RequireGlobalVpc { min_subnets } => json!({ "minNumSubnets": min_subnets }),
         Demand::AllowedFunctionNames(pattern) => json!(pattern.as_str()),
         Demand::RestrictedDeployTimes(times) => match times.as_slice() {
-            [time] => closed_time(time),
-            times => times.iter().map(closed_time).collect(),
+            [time] => json!(time),
+            times => json!(times),
         },
         Demand::NoReplacement(replacement) => types(replacement),
     }
-}
-
-fn closed_time(closed: &ClosedTime) -> Value {
-    let mut map = Map::new();
-    map.insert("time".to_owned(), json!(closed.time().as_str()));
-    map.insert("duration".to_owned(), json!(closed.duration().as_str()));
-    if let Some(interval) = closed.interval() {
-        map.insert("interval".to_owned(), json!(interval.as_str()));
-    }
-    Value::Object(map)
 }
 
 fn types(replacement: &Replacement) -> Value {

@@ -435,6 +435,7 @@ proptest! {
             Some((&stage, StageKind::Preview)),
             Some(&plan.services),
             &run.views(),
+            None,
             outcome.map(|outcome| End { outcome, reason: None }),
         );
         prop_assert!(shown.iter().all(|status| status.state != StatusState::Pending), "{:?}", shown);

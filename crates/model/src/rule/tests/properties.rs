@@ -57,8 +57,11 @@ fn built(decision: Decision) -> Result<Built, TestCaseError> {
         }
     };
     for wanted in wanted {
-        let Wanted::Build { stage: StageWanted::LongLived(stage), services, .. } = wanted else {
+        let Wanted::Build(build) = wanted else {
             return Err(TestCaseError::fail(format!("a push wants {wanted:?}")));
+        };
+        let BuildWanted { stage: StageWanted::LongLived(stage), services, .. } = *build else {
+            return Err(TestCaseError::fail("a push wants anything but a stage"));
         };
         prop_assert!(services.as_ref().is_none_or(|services| !services.is_empty()));
         prop_assert!(found.insert(stage, services).is_none(), "one stage has two builds");
