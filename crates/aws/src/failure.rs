@@ -43,7 +43,7 @@ impl Failure {
         }
     }
 
-    fn of_answer(code: String, message: String, status: Option<u16>) -> Self {
+    pub(crate) fn of_answer(code: String, message: String, status: Option<u16>) -> Self {
         const BAD_CREDENTIALS: [&str; 8] = [
             "ExpiredToken",
             "ExpiredTokenException",
@@ -54,13 +54,17 @@ impl Failure {
             "SignatureDoesNotMatch",
             "UnrecognizedClientException",
         ];
-        const UNAVAILABLE: [&str; 9] = [
+        const UNAVAILABLE: [&str; 13] = [
             "InternalError",
             "InternalFailure",
+            "OperationAborted",
+            "OperationAbortedException",
             "PriorRequestNotComplete",
             "RequestExpired",
             "RequestLimitExceeded",
+            "RequestTimeout",
             "ServiceUnavailable",
+            "SlowDown",
             "Throttling",
             "ThrottlingException",
             "TooManyRequestsException",

@@ -13,15 +13,39 @@ pub struct StackEvent {
     pub id: String,
     pub timestamp: Option<DateTime<Utc>>,
     pub logical_id: String,
+    pub physical_id: Option<String>,
     pub resource_type: String,
     pub status: String,
     pub reason: Option<String>,
 }
 
 impl StackEvent {
+    /// Something that is done here beside CloudFormation, told in the same way.
+    pub(super) fn ours(
+        logical_id: &str,
+        resource_type: &str,
+        status: &str,
+        reason: String,
+    ) -> Self {
+        Self {
+            id: String::new(),
+            timestamp: None,
+            logical_id: logical_id.to_owned(),
+            physical_id: None,
+            resource_type: resource_type.to_owned(),
+            status: status.to_owned(),
+            reason: Some(reason),
+        }
+    }
+
     /// Whether this event tells of something that went wrong.
     pub fn is_failure(&self) -> bool {
         self.status.ends_with("_FAILED")
+    }
+
+    /// Whether this event tells of this very stack and not of one that is nested in it.
+    pub(super) fn is_of(&self, stack_id: &str) -> bool {
+        self.physical_id.as_deref() == Some(stack_id)
     }
 
     /// Whether this event tells of the stack itself, not of one of its resources.
@@ -51,6 +75,36 @@ impl Stacks {
                 missing_is(none, Failure::of(&error), "DescribeStackEvents", name_or_id)
             }
         }
+    }
+
+    /// What happened last, oldest first, from the last event on that `begins` holds for: a stack
+    /// that lives long has more events than anybody wants to read. Nothing without a stack.
+    pub(super) async fn latest_events(
+        &self,
+        name_or_id: &str,
+        begins: impl Fn(&StackEvent) -> bool,
+    ) -> Result<Vec<StackEvent>, StackError> {
+        let call = self.cloudformation.describe_stack_events().stack_name(name_or_id);
+        let mut pages = call.into_paginator().send();
+        let mut newest_first = Vec::new();
+        'pages: while let Some(page) = pages.next().await {
+            let page = match page {
+                Ok(page) => page,
+                Err(error) => {
+                    let failure = Failure::of(&error);
+                    return missing_is(Vec::new(), failure, "DescribeStackEvents", name_or_id);
+                }
+            };
+            for event in page.stack_events().iter().map(event) {
+                let first = begins(&event);
+                newest_first.push(event);
+                if first {
+                    break 'pages;
+                }
+            }
+        }
+        newest_first.reverse();
+        Ok(newest_first)
     }
 
     /// What happened since the cursor, oldest first; moves the cursor on. Nothing while there is
@@ -95,6 +149,7 @@ fn event(sdk: &types::StackEvent) -> StackEvent {
         id: sdk.event_id().unwrap_or_default().to_owned(),
         timestamp: sdk.timestamp().and_then(utc),
         logical_id: sdk.logical_resource_id().unwrap_or_default().to_owned(),
+        physical_id: sdk.physical_resource_id().map(str::to_owned),
         resource_type: sdk.resource_type().unwrap_or_default().to_owned(),
         status: sdk.resource_status().map_or("", types::ResourceStatus::as_str).to_owned(),
         reason: sdk.resource_status_reason().map(str::to_owned),

@@ -48,7 +48,7 @@ impl Stacks {
             .await;
         match answer {
             Ok(_) => Ok(()),
-            Err(error) => missing_is((), Failure::of(&error), "DeleteStack", name_or_id),
+            Err(error) => ordered(Failure::of(&error), name_or_id),
         }
     }
 
@@ -71,14 +71,6 @@ impl Stacks {
         }
         Ok(names)
     }
-
-    pub(super) async fn continue_rollback(&self, id: &str) -> Result<(), StackError> {
-        let answer = self.cloudformation.continue_update_rollback().stack_name(id).send().await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error) => Err(StackError::of(Failure::of(&error), "ContinueUpdateRollback", id)),
-        }
-    }
 }
 
 /// `value` when the failure only says that there is no such stack.
@@ -94,6 +86,20 @@ pub(super) fn missing_is<T>(
     Err(StackError::of(failure, operation, stack))
 }
 
+/// A deletion that was not taken: it is given when there is nothing to delete, and when it has been
+/// given before under the same token, by an attempt that was lost (CloudFormation API reference,
+/// `DeleteStack`: errors).
+pub(super) fn ordered(failure: Failure, stack: &str) -> Result<(), StackError> {
+    match &failure {
+        Failure::Invalid { code, .. } if code.starts_with("TokenAlreadyExists") => Ok(()),
+        Failure::Invalid { .. }
+        | Failure::NoCredentials(_)
+        | Failure::BadCredentials(_)
+        | Failure::Denied(_)
+        | Failure::Unavailable(_) => missing_is((), failure, "DeleteStack", stack),
+    }
+}
+
 fn says(failure: &Failure, words: &str) -> bool {
     match failure {
         Failure::Invalid { message, .. } => message.contains(words),
@@ -104,7 +110,7 @@ fn says(failure: &Failure, words: &str) -> bool {
     }
 }
 
-fn stack(sdk: &types::Stack) -> Stack {
+pub(super) fn stack(sdk: &types::Stack) -> Stack {
     let outputs = sdk.outputs();
     Stack {
         name: sdk.stack_name().unwrap_or_default().to_owned(),
@@ -146,6 +152,18 @@ fn resource(sdk: &types::StackResourceSummary) -> StackResource {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_order_again_is_no_error_and_any_other_refusal_is() {
+        let refused = |code: &str, message: &str| {
+            let (code, message) = (code.to_owned(), message.to_owned());
+            ordered(Failure::Invalid { code, message }, "shop-dev")
+        };
+        assert!(refused("TokenAlreadyExistsException", "a client request token exists").is_ok());
+        assert!(refused("ValidationError", "Stack shop-dev does not exist").is_ok());
+        assert!(refused("ValidationError", "Export x is imported by y").is_err());
+        assert!(ordered(Failure::Denied("no".to_owned()), "shop-dev").is_err());
+    }
 
     #[test]
     fn only_a_missing_stack_counts_as_missing() {

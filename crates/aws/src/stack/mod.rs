@@ -1,15 +1,25 @@
 //! Stacks as CloudFormation has them: look, events, resources, change, delete.
 //!
-//! The calls in `look` and `events` are thin and keep nothing; `wait`, `change` and `remove` build
-//! the long movements from them. Each looks first, so a worker that died in the middle is
-//! simply followed by one that looks again.
+//! The calls in `look` and `events` are thin and keep nothing; `wait`, `change`, `recover` and
+//! `remove` build the long movements from them. Each looks first, so a worker that died in the
+//! middle is simply followed by one that looks again.
 
+mod bucket;
 mod change;
+mod clear;
+mod drift;
 mod error;
 mod events;
+mod failed;
+mod holdings;
+mod kept;
+mod logs;
 mod look;
+mod orders;
+mod recover;
 mod remove;
 mod status;
+mod sweep;
 mod tags;
 mod template;
 mod upload;
@@ -31,9 +41,13 @@ use crate::endpoint::{AwsEndpoint, EndpointError};
 pub use change::{Capability, ChangeError, Proposal, Proposed, Wanted};
 pub use error::StackError;
 pub use events::{EventCursor, StackEvent};
-pub use remove::{FailedResource, Importer, Removal, Why};
+pub use failed::FailedResource;
+pub use holdings::Holdings;
+pub use model::worker_api::RemoveHow;
+pub use recover::Recovery;
+pub use remove::{Importer, Removal, Why};
 pub use status::{Rollback, StackPhase, StackStatus, Stuck, WayOut};
-pub use tags::greenroom_tags;
+pub use tags::{GreenroomTags, greenroom_tags};
 use upload::Storage;
 pub use upload::{Upload, UploadError};
 pub use validate::{DeclaredParameter, Validated};

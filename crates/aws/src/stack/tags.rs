@@ -25,6 +25,30 @@ pub fn greenroom_tags(
         .collect()
 }
 
+/// What the tags of a stack say about who deployed it. Anybody with rights in the account can write
+/// them, so they are texts and nothing more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GreenroomTags {
+    pub app: String,
+    pub stage: Option<String>,
+    pub service: Option<String>,
+    /// The number of the build that changed the stack last.
+    pub build: Option<i64>,
+}
+
+impl GreenroomTags {
+    /// `None`: the stack does not say that it is Greenroom's.
+    pub fn of(tags: &BTreeMap<String, String>) -> Option<Self> {
+        let text = |key| tags.get(key).filter(|value| !value.is_empty()).cloned();
+        Some(Self {
+            app: text(APP)?,
+            stage: text(STAGE),
+            service: text(SERVICE),
+            build: text(BUILD).and_then(|build| build.parse().ok()),
+        })
+    }
+}
+
 /// The tags to ask for. Those that the stack has and nobody mentions stay: people set tags too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TagsAfter {
@@ -84,6 +108,25 @@ mod tests {
         );
         let expected = [(APP, "workshop"), (BUILD, "_41"), (SERVICE, "restapi"), (STAGE, "dev")];
         assert_eq!(tags, map(&expected));
+    }
+
+    #[test]
+    fn what_a_stack_says_of_itself_is_read_back_and_nonsense_is_left_out() {
+        let tags = greenroom_tags(
+            &"workshop".parse().unwrap(),
+            &"dev".parse().unwrap(),
+            &"restapi".parse().unwrap(),
+            "41",
+        );
+        let read = GreenroomTags::of(&tags).unwrap();
+        assert_eq!((read.app.as_str(), read.stage.as_deref()), ("workshop", Some("dev")));
+        assert_eq!((read.service.as_deref(), read.build), (Some("restapi"), Some(41)));
+
+        let doubtful = GreenroomTags::of(&map(&[(APP, "shop"), (BUILD, "new"), (STAGE, "")]));
+        let only_app =
+            GreenroomTags { app: "shop".to_owned(), stage: None, service: None, build: None };
+        assert_eq!(doubtful, Some(only_app));
+        assert_eq!(GreenroomTags::of(&map(&[("team", "blue"), (BUILD, "7")])), None);
     }
 
     #[test]

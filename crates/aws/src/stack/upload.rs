@@ -7,20 +7,19 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{Certificate, ClientOptions, ObjectStoreExt, RetryConfig};
+use object_store::{ObjectStoreExt, RetryConfig};
 use secrecy::ExposeSecret;
 
 use super::{ChangeError, Stacks};
 use crate::credentials::CredentialSource;
 use crate::endpoint::AwsEndpoint;
+use crate::failure::Failure;
+use crate::signed::{self, Service, Signed};
 use crate::template::{INLINE_BYTES, Template};
 
-const CONNECT: Duration = Duration::from_secs(10);
-const TIMEOUT: Duration = Duration::from_secs(60);
 const RETRIES: usize = 3;
 /// How CloudFormation begins when it cannot read a template's object.
 const UNREADABLE: &str = "S3 error";
@@ -171,29 +170,18 @@ impl Storage {
 
     /// Path style, which every bucket name and every local AWS takes, and CloudFormation reads.
     fn base(&self) -> String {
-        match &self.endpoint.url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None if self.region.starts_with("cn-") => {
-                format!("https://s3.{}.amazonaws.com.cn", self.region)
-            }
-            None => format!("https://s3.{}.amazonaws.com", self.region),
-        }
+        Service::S3.base(&self.region, &self.endpoint)
+    }
+
+    /// For the calls that need no object: what a bucket holds, and logs.
+    pub(super) fn signed(&self) -> Result<Signed, Failure> {
+        Signed::new(Arc::clone(&self.credentials), &self.region, &self.endpoint)
     }
 
     async fn bucket(&self, name: &str) -> Result<AmazonS3, String> {
         let credentials = self.credentials.fetch().await.map_err(|error| error.to_string())?;
         let base = self.base();
-        let mut options = ClientOptions::new()
-            .with_connect_timeout(CONNECT)
-            .with_timeout(TIMEOUT)
-            .with_allow_http(base.starts_with("http://"));
-        if let Some(pem) = &self.endpoint.ca_bundle_pem {
-            options = options.with_no_system_certificates(true);
-            let bundle = Certificate::from_pem_bundle(pem.as_bytes());
-            for certificate in bundle.map_err(|error| error.to_string())? {
-                options = options.with_root_certificate(certificate);
-            }
-        }
+        let options = signed::client_options(&self.endpoint, &base)?;
         let mut bucket = AmazonS3Builder::new()
             .with_bucket_name(name)
             .with_region(&self.region)
@@ -213,24 +201,6 @@ impl Storage {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn base(region: &str, url: Option<&str>) -> String {
-        let nobody = crate::Credentials {
-            access_key_id: String::new(),
-            secret_access_key: String::new().into(),
-            session_token: String::new().into(),
-            expires_at: chrono::DateTime::UNIX_EPOCH,
-        };
-        let endpoint = AwsEndpoint { url: url.map(str::to_owned), ca_bundle_pem: None };
-        Storage::new(Arc::new(nobody), region, &endpoint).base()
-    }
-
-    #[test]
-    fn a_bucket_is_addressed_in_its_region_and_partition() {
-        assert_eq!(base("eu-west-1", None), "https://s3.eu-west-1.amazonaws.com");
-        assert_eq!(base("cn-north-1", None), "https://s3.cn-north-1.amazonaws.com.cn");
-        assert_eq!(base("eu-west-1", Some("https://127.0.0.1:1/")), "https://127.0.0.1:1");
-    }
 
     #[test]
     fn a_token_makes_no_directories() {

@@ -113,7 +113,7 @@ impl Stacks {
                 return Ok(Prepared::Blocked(Box::new(stack)));
             }
             WayOut::Delete => self.delete(&stack.id, client_token).await?,
-            WayOut::ContinueRollback => self.continue_rollback(&stack.id).await?,
+            WayOut::ContinueRollback => self.continue_rollback(&stack.id, &[]).await?,
         }
         // The order shows in the status a moment later; looking at once could see the old one.
         tokio::time::sleep(patience.poll).await;

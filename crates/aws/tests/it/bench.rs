@@ -97,7 +97,11 @@ pub(crate) fn account(credentials: Credentials) -> Account {
 
 /// A session that may only look, as `package` jobs have it.
 pub(crate) async fn reading() -> Credentials {
-    let request = AssumeRole { scope: SessionScope::ReadMostly, ..request(DEVELOPMENT) };
+    scoped(SessionScope::ReadMostly).await
+}
+
+pub(crate) async fn scoped(scope: SessionScope) -> Credentials {
+    let request = AssumeRole { scope, ..request(DEVELOPMENT) };
     minter().await.mint(request).await.expect("the role lets it in")
 }
 

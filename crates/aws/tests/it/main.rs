@@ -5,9 +5,15 @@
 
 mod bench;
 mod changes;
+mod clearing;
+mod direct;
+mod drift;
 mod foresight;
 mod parameters;
+mod recovery;
 mod removal;
 mod roles;
+mod scopes;
 mod stacks;
+mod sweep;
 mod templates;
