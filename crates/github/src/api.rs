@@ -109,13 +109,14 @@ impl Answer {
             .map_err(|error| Error::Garbled { call: self.call.clone(), problem: error.to_string() })
     }
 
-    /// True if GitHub says that there is a next page.
-    pub(crate) fn has_next_page(&self) -> bool {
-        self.headers
-            .get_all(LINK)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| value.contains(r#"rel="next""#))
+    /// The address of the next page, if GitHub says that there is one.
+    pub(crate) fn next_page(&self) -> Option<&str> {
+        let links = self.headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
+        links.flat_map(|links| links.split(',')).find_map(|link| {
+            let (address, what) = link.split_once(';')?;
+            what.contains(r#"rel="next""#)
+                .then(|| address.trim().trim_start_matches('<').trim_end_matches('>'))
+        })
     }
 }
 
@@ -164,11 +165,21 @@ fn causes(error: &dyn std::error::Error) -> String {
 
 /// A branch name and the like inside a path: `/` stays, all else that is not plain is escaped.
 pub(crate) fn escape(name: &str) -> String {
-    name.bytes().fold(String::new(), |mut out, byte| {
+    escaped(name, |byte| byte == b'/')
+}
+
+/// A value inside a query: all that is not plain is escaped.
+pub(crate) fn escape_all(value: &str) -> String {
+    escaped(value, |_| false)
+}
+
+fn escaped(text: &str, stays: impl Fn(u8) -> bool) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
                 out.push(char::from(byte));
             }
+            other if stays(other) => out.push(char::from(other)),
             other => out.push_str(&format!("%{other:02X}")),
         }
         out
@@ -197,5 +208,6 @@ mod tests {
     fn a_branch_name_is_escaped_but_keeps_its_slashes() {
         assert_eq!(escape("feature/a-b.c"), "feature/a-b.c");
         assert_eq!(escape("50%?#ü"), "50%25%3F%23%C3%BC");
+        assert_eq!(escape_all("preview/a&b"), "preview%2Fa%26b");
     }
 }

@@ -49,6 +49,10 @@ impl App {
             .map_err(ConfigError::PrivateKey)
     }
 
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// A JWT for one call: dated back a minute for clocks that differ, and valid for nine more,
     /// for GitHub refuses what lives longer than ten.
     pub(crate) fn jwt(&self, now: DateTime<Utc>) -> SecretString {

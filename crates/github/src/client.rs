@@ -4,11 +4,23 @@
 //! one that it minted itself before its time), and an answer that lists something is whole or
 //! an error, for what is missing from a list may be removed by those who ask.
 
+mod comment;
+mod commit;
+mod compare;
+mod deployment;
+mod hook;
 mod pull_request;
+mod reference;
 mod repository;
 mod status;
 
+pub use comment::{Edited, LONGEST_COMMENT};
+pub use commit::CommitInfo;
+pub use compare::{Comparison, Relation};
+pub use deployment::{DeploymentState, DeploymentStatus, Lasting, NewDeployment, Taken};
+pub use hook::{Cursor, Hook, HookDeliveries, HookDelivery, Redelivery};
 pub use pull_request::{HeadRef, PullRequestInfo, PullRequestState};
+pub use reference::{FastForward, NewRef};
 pub use repository::{Branch, RepositoryInfo};
 pub use status::{Status, StatusState};
 
@@ -138,7 +150,7 @@ impl GitHub {
                 .await
                 .map_err(|error| self.not_visible(repo, error))?;
             let items: Vec<T> = answer.json()?;
-            let last = items.is_empty() || !answer.has_next_page();
+            let last = items.is_empty() || answer.next_page().is_none();
             all.extend(items);
             if last {
                 break;

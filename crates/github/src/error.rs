@@ -23,8 +23,9 @@ pub enum Error {
     )]
     Unauthorized { message: String },
     #[error(
-        "GitHub forbids this ({message}): the token or GitHub App needs contents and pull \
-         requests: read, commit statuses: read and write"
+        "GitHub forbids this ({message}): the token or GitHub App needs commit statuses, pull \
+         requests and deployments: read and write; contents: read, and write to promote; webhooks: \
+         read and write where a repository has a webhook of its own"
     )]
     Forbidden { message: String },
     #[error("{viewer} cannot see {repo}: {}", viewer.remedy(repo))]

@@ -1,6 +1,6 @@
 //! GitHub, as Greenroom needs it: what a webhook says and whether GitHub said it, and the few
-//! calls we make (tokens, commit statuses, branches, pull requests) as a GitHub App or with a
-//! token.
+//! calls we make (tokens, commit statuses, comments, deployments, branches and tags, pull requests,
+//! deliveries of webhooks) as a GitHub App or with a token.
 //!
 //! What always holds: nothing here decides what to build, keeps state on disk, reads the clock
 //! or tries again by itself. Secrets are in types that do not print.
@@ -16,11 +16,15 @@ mod client;
 mod error;
 pub mod event;
 mod signature;
+mod text;
 mod token;
 
 pub use auth::{Auth, Clock, ConfigError};
 pub use client::{
-    Branch, GitHub, HeadRef, PullRequestInfo, PullRequestState, RepositoryInfo, Status, StatusState,
+    Branch, CommitInfo, Comparison, Cursor, DeploymentState, DeploymentStatus, Edited, FastForward,
+    GitHub, HeadRef, Hook, HookDeliveries, HookDelivery, LONGEST_COMMENT, Lasting, NewDeployment,
+    NewRef, PullRequestInfo, PullRequestState, Redelivery, Relation, RepositoryInfo, Status,
+    StatusState, Taken,
 };
 pub use error::{Error, Problem, Viewer};
 pub use event::{Event, GitRef, ParseError};

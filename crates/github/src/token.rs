@@ -80,6 +80,15 @@ impl Tokens {
         Self { app, clock, installations: Slots::default(), minted: Slots::default() }
     }
 
+    pub(crate) fn app_id(&self) -> u64 {
+        self.app.id()
+    }
+
+    /// What the App itself speaks with, about its own hook.
+    pub(crate) fn jwt(&self) -> SecretString {
+        self.app.jwt((self.clock)())
+    }
+
     /// The server's own token for the installation that `repo` belongs to.
     pub(crate) async fn for_server(
         &self,

@@ -1,5 +1,6 @@
 //! Pull requests as they are now (for what happened to them see [`crate::event`]).
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::GitHub;
@@ -15,6 +16,8 @@ pub struct PullRequestInfo {
     pub head: HeadRef,
     pub base_branch: String,
     pub author: Option<String>,
+    /// When anything of it last changed, in whole seconds.
+    pub updated_at: DateTime<Utc>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,7 @@ struct Wire {
     merged_at: Option<String>,
     #[serde(default)]
     user: Option<User>,
+    updated_at: DateTime<Utc>,
     head: WireSide,
     base: WireSide,
 }
@@ -96,6 +100,7 @@ impl From<Wire> for PullRequestInfo {
             },
             base_branch: wire.base.branch,
             author: wire.user.map(|user| user.login),
+            updated_at: wire.updated_at,
         }
     }
 }

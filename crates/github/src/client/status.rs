@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::GitHub;
 use crate::error::Error;
+use crate::text;
 use model::{CommitSha, RepositoryName};
 
 /// GitHub refuses a longer description.
@@ -44,7 +45,10 @@ impl GitHub {
             #[expect(dead_code, reason = "its presence is what counts")]
             id: u64,
         }
-        let status = Status { description: cut(&status.description), ..status.clone() };
+        let status = Status {
+            description: text::cut(&status.description, LONGEST_DESCRIPTION),
+            ..status.clone()
+        };
         self.send(Method::POST, repo, &format!("/statuses/{sha}"), Some(&status))
             .await
             .map_err(|error| self.not_visible(repo, error))?
@@ -53,25 +57,9 @@ impl GitHub {
     }
 }
 
-fn cut(text: &str) -> String {
-    if text.chars().count() <= LONGEST_DESCRIPTION {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(LONGEST_DESCRIPTION - 1).collect();
-    format!("{}…", kept.trim_end())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_description_is_cut_between_characters_to_what_github_takes() {
-        assert_eq!(cut(&"ü".repeat(140)), "ü".repeat(140));
-        let long = cut(&"ü".repeat(141));
-        assert_eq!(long.chars().count(), 140);
-        assert!(long.ends_with("ü…"));
-    }
 
     #[test]
     fn a_status_is_written_as_github_reads_it() {

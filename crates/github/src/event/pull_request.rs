@@ -1,5 +1,6 @@
 //! The `pull_request` event, for the actions that change what is to be built or kept.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{Event, Id, Login, ParseError, Repository, read, read_action};
@@ -14,6 +15,8 @@ pub struct PullRequest {
     pub head: PullRequestHead,
     pub base: PullRequestBase,
     pub author: Option<String>,
+    /// When anything of it last changed, in whole seconds.
+    pub changed_at: Option<DateTime<Utc>>,
     /// The repository of the base: where the pull request lives.
     pub repository: Repository,
     pub installation: Option<u64>,
@@ -29,6 +32,9 @@ pub enum PullRequestAction {
     Closed {
         merged: bool,
     },
+    /// It was a draft and is none any more.
+    ReadyForReview,
+    ConvertedToDraft,
     /// The pull request goes into another branch than before.
     EditedBase {
         from: String,
@@ -74,6 +80,8 @@ struct WirePull {
     merged: Option<bool>,
     #[serde(default)]
     user: Option<Login>,
+    #[serde(default)]
+    updated_at: Option<DateTime<Utc>>,
     head: WireHead,
     base: WireBase,
 }
@@ -116,9 +124,20 @@ struct From {
     from: String,
 }
 
+/// The actions that change what is to be built or kept.
+const ACTIONS: [&str; 7] = [
+    "opened",
+    "reopened",
+    "synchronize",
+    "ready_for_review",
+    "converted_to_draft",
+    "closed",
+    "edited",
+];
+
 pub(super) fn parse(body: &[u8]) -> Result<Event, ParseError> {
     let action = read_action("pull_request", body)?;
-    if !matches!(action.as_str(), "opened" | "reopened" | "synchronize" | "closed" | "edited") {
+    if !ACTIONS.contains(&action.as_str()) {
         return Ok(Event::ignored_action("pull_request", &action));
     }
     let wire: Wire = read("pull_request", body)?;
@@ -127,6 +146,8 @@ pub(super) fn parse(body: &[u8]) -> Result<Event, ParseError> {
         "opened" => PullRequestAction::Opened,
         "reopened" => PullRequestAction::Reopened,
         "synchronize" => PullRequestAction::Synchronize,
+        "ready_for_review" => PullRequestAction::ReadyForReview,
+        "converted_to_draft" => PullRequestAction::ConvertedToDraft,
         "closed" => PullRequestAction::Closed { merged: pull.merged.unwrap_or(false) },
         _edited => match wire.changes.base {
             Some(base) => PullRequestAction::EditedBase { from: base.branch.from },
@@ -149,6 +170,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Event, ParseError> {
         },
         base: PullRequestBase { branch: pull.base.branch, sha: pull.base.sha },
         author: Login::of(pull.user),
+        changed_at: pull.updated_at,
         repository: wire.repository,
         installation: Id::of(wire.installation.as_ref()),
         sender: Login::of(wire.sender),

@@ -2,89 +2,15 @@
 //! GitHub is not.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use fakes::{Fault, Matcher, NewPull};
-use greenroom_github::{
-    Auth, Clock, Error, GitHub, Problem, PullRequestState, Status, StatusState,
-};
-use model::{CommitSha, RepositoryName};
-use secrecy::{ExposeSecret, SecretString};
+use greenroom_github::{Auth, Error, GitHub, Problem, PullRequestState, Status, StatusState};
+use model::CommitSha;
+use secrecy::ExposeSecret;
 
-const TOKEN: &str = "ghp_test_token";
-
-/// The stand-in with one repository, and a clock that can be moved.
-struct World {
-    fake: fakes::GitHub,
-    workshop: fakes::Repository,
-    head: CommitSha,
-    ahead: Arc<AtomicI64>,
-}
-
-impl World {
-    async fn new() -> Self {
-        let fake = fakes::GitHub::builder().token(TOKEN).start().await.unwrap();
-        let workshop = fake.repo("acme/workshop");
-        workshop.create("master").await.unwrap();
-        let head = workshop.commit("master", &[("README.md", "Hello")], "Begin").await.unwrap();
-        Self { fake, workshop, head: head.parse().unwrap(), ahead: Arc::default() }
-    }
-
-    fn clock(&self) -> Clock {
-        let ahead = Arc::clone(&self.ahead);
-        Arc::new(move || now() + TimeDelta::seconds(ahead.load(Ordering::Relaxed)))
-    }
-
-    fn move_clock(&self, seconds: i64) {
-        self.ahead.fetch_add(seconds, Ordering::Relaxed);
-    }
-
-    fn app(&self) -> GitHub {
-        let auth = Auth::App {
-            app_id: fakes::APP_ID,
-            private_key_pem: self.fake.app_private_key_pem().into(),
-        };
-        GitHub::new(self.fake.url(), auth, self.clock()).unwrap()
-    }
-
-    fn with_token(&self, token: impl Into<SecretString>) -> GitHub {
-        GitHub::new(self.fake.url(), Auth::Token(token.into()), self.clock()).unwrap()
-    }
-
-    /// How many requests came whose path ends so.
-    fn requests(&self, method: &str, path_end: &str) -> usize {
-        self.fake
-            .requests()
-            .iter()
-            .filter(|request| request.method == method && request.path.ends_with(path_end))
-            .count()
-    }
-}
-
-/// The stand-in checks JWTs by the machine's clock.
-#[expect(clippy::disallowed_methods, reason = "the stand-in lives in real time")]
-fn now() -> DateTime<Utc> {
-    Utc::now()
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let unknown = self.fake.unknown_calls();
-            assert!(unknown.is_empty(), "calls that GitHub does not have: {unknown:?}");
-        }
-    }
-}
-
-fn repo(name: &str) -> RepositoryName {
-    name.parse().unwrap()
-}
-
-fn workshop() -> RepositoryName {
-    repo("acme/workshop")
-}
+use crate::support::{TOKEN, World, now, repo, workshop};
 
 fn status(context: &str) -> Status {
     Status {

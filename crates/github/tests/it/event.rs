@@ -165,6 +165,17 @@ fn a_pull_request_changes_by_commits_reopening_and_base() {
 }
 
 #[test]
+fn a_draft_becomes_ready_and_a_draft_again() {
+    let mut body = payload!("pull_request_synchronize");
+    body["action"] = json!("ready_for_review");
+    assert_eq!(pull_request(&body).action, PullRequestAction::ReadyForReview);
+    body["action"] = json!("converted_to_draft");
+    body["pull_request"]["draft"] = json!(true);
+    let converted = pull_request(&body);
+    assert_eq!((converted.action, converted.draft), (PullRequestAction::ConvertedToDraft, true));
+}
+
+#[test]
 fn actions_and_events_that_start_nothing_are_ignored_whatever_they_hold() {
     let labeled = json!({"action": "labeled"});
     assert_eq!(

@@ -4,4 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests may unwrap, as tests do")]
 
 mod client;
+mod commit;
 mod event;
+mod hook;
+mod reference;
+mod support;
+mod surface;
