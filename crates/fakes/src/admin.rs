@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Router<Stand> {
         .route("/pulls/{number}", get(one_pull).patch(edit_pull))
         .route("/pulls/{number}/merge", post(merge_pull))
         .route("/pulls/{number}/comments", get(comments))
+        .route("/comments/{id}", delete(delete_comment))
         .route("/statuses/{sha}", get(statuses))
         .route("/deployments", get(deployments));
     let all = Router::new()
@@ -46,6 +47,8 @@ pub(crate) fn routes() -> Router<Stand> {
         .route("/deliveries", get(deliveries))
         .route("/deliveries/settle", post(settle))
         .route("/deliveries/lose", post(lose))
+        .route("/deliveries/unanswered", post(unanswered))
+        .route("/deliveries/double", post(double))
         .route("/deliveries/{id}/redeliver", post(redeliver))
         .route("/faults", get(faults).post(plant).delete(reset_faults))
         .route("/requests", get(requests))
@@ -149,7 +152,25 @@ struct Count {
 }
 
 async fn lose(State(stand): State<Stand>, Json(wanted): Json<Count>) -> Done {
-    stand.state().deliveries_to_lose = wanted.count;
+    stand.state().mishaps.lost = wanted.count;
+    shown(json!({}))
+}
+
+async fn unanswered(State(stand): State<Stand>, Json(wanted): Json<Count>) -> Done {
+    stand.state().mishaps.unanswered = wanted.count;
+    shown(json!({}))
+}
+
+async fn double(State(stand): State<Stand>, Json(wanted): Json<Count>) -> Done {
+    stand.state().mishaps.doubled = wanted.count;
+    shown(json!({}))
+}
+
+async fn delete_comment(
+    State(stand): State<Stand>,
+    Path((owner, name, id)): NamesAnd<u64>,
+) -> Done {
+    repo(&stand, &owner, &name).delete_comment(id);
     shown(json!({}))
 }
 

@@ -244,7 +244,17 @@ impl GitHub {
 
     /// Lets the next deliveries fail without being sent.
     pub fn lose_deliveries(&self, count: u32) {
-        self.stand.state().deliveries_to_lose = count;
+        self.stand.state().mishaps.lost = count;
+    }
+
+    /// Lets the next deliveries arrive, but count as failed: the answer did not come back.
+    pub fn lose_delivery_answers(&self, count: u32) {
+        self.stand.state().mishaps.unanswered = count;
+    }
+
+    /// Lets the next deliveries arrive twice.
+    pub fn double_deliveries(&self, count: u32) {
+        self.stand.state().mishaps.doubled = count;
     }
 
     /// Waits until every delivery so far was sent and answered, or has failed.

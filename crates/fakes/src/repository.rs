@@ -145,6 +145,7 @@ impl Repository {
             pushed_at: now(),
             announced: std::collections::BTreeMap::new(),
             pulls: Vec::new(),
+            protected: Vec::new(),
         };
         state.repositories.insert(self.full_name.clone(), repo);
         Ok(())
@@ -249,6 +250,12 @@ impl Repository {
         self.update_ref(&["update-ref", &format!("refs/heads/{branch}"), sha]).await
     }
 
+    /// Forbids to move a branch over REST, as a branch protection or a ruleset does.
+    pub fn protect(&self, branch: &str) -> Result<(), Error> {
+        self.stand.state().repo_mut(&self.full_name)?.protected.push(branch.to_owned());
+        Ok(())
+    }
+
     pub async fn delete_branch(&self, branch: &str) -> Result<(), Error> {
         self.head(branch).await?;
         self.update_ref(&["update-ref", "-d", &format!("refs/heads/{branch}")]).await
@@ -348,6 +355,30 @@ impl Repository {
         let of_it =
             |comment: &&Comment| comment.repository == self.full_name && comment.number == number;
         state.comments.iter().filter(of_it).cloned().collect()
+    }
+
+    /// Writes a comment as `user`; its id.
+    pub fn comment_as(&self, user: &str, number: u64, body: &str) -> Result<u64, Error> {
+        let mut state = self.stand.state();
+        state.repo(&self.full_name)?.pull(number)?;
+        let id = state.next_id();
+        state.comments.push(Comment {
+            id,
+            repository: self.full_name.clone(),
+            number,
+            body: body.to_owned(),
+            earlier_bodies: Vec::new(),
+            user: user.to_owned(),
+            created_at: now(),
+            updated_at: now(),
+        });
+        Ok(id)
+    }
+
+    /// Deletes a comment, as a person does on the page.
+    pub fn delete_comment(&self, id: u64) {
+        let mut state = self.stand.state();
+        state.comments.retain(|comment| comment.id != id || comment.repository != self.full_name);
     }
 
     /// The deployments with their statuses, oldest first.

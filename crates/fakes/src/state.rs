@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::fault::PlantedFault;
 use crate::key::AppKey;
 use crate::record::{Comment, Deployment, Request, Status};
-use crate::webhook::{Delivery, Hook, Outgoing};
+use crate::webhook::{Delivery, Hook, Mishaps, Outgoing};
 
 /// The id of the one GitHub App that the stand-in knows.
 pub const APP_ID: u64 = 4711;
@@ -52,7 +52,7 @@ pub(crate) struct State {
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) hook: Option<Hook>,
     pub(crate) deliveries: Vec<Delivery>,
-    pub(crate) deliveries_to_lose: u32,
+    pub(crate) mishaps: Mishaps,
     pub(crate) requests: Vec<Request>,
     pub(crate) unknown_calls: Vec<Request>,
     pub(crate) faults: Vec<PlantedFault>,
@@ -125,6 +125,8 @@ pub(crate) struct Repo {
     /// Branches and tags as they were last announced by webhooks.
     pub(crate) announced: BTreeMap<String, String>,
     pub(crate) pulls: Vec<Pull>,
+    /// Branches that nobody may move over REST.
+    pub(crate) protected: Vec<String>,
 }
 
 impl Repo {

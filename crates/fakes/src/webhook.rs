@@ -103,6 +103,41 @@ impl Outgoing {
     }
 }
 
+/// What goes wrong with the next deliveries, and how many of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mishaps {
+    /// Fail without being sent.
+    pub(crate) lost: u32,
+    /// Arrive, but count as failed: the answer did not come back.
+    pub(crate) unanswered: u32,
+    /// Arrive twice.
+    pub(crate) doubled: u32,
+}
+
+/// How one delivery goes out.
+enum Way {
+    Well,
+    Lost,
+    Unanswered,
+    Doubled,
+}
+
+impl Mishaps {
+    fn next(&mut self) -> Way {
+        for (left, way) in [
+            (&mut self.lost, Way::Lost),
+            (&mut self.unanswered, Way::Unanswered),
+            (&mut self.doubled, Way::Doubled),
+        ] {
+            if *left > 0 {
+                *left -= 1;
+                return way;
+            }
+        }
+        Way::Well
+    }
+}
+
 pub(crate) fn client() -> Result<reqwest::Client, Error> {
     Ok(reqwest::Client::builder()
         .timeout(ANSWER_WITHIN)
@@ -228,24 +263,24 @@ pub(crate) fn installation() -> Value {
 /// Sends what is queued, for ever.
 pub(crate) async fn send_all(stand: Stand, mut queue: mpsc::UnboundedReceiver<u64>) {
     while let Some(id) = queue.recv().await {
-        let (delivery, lost) = {
+        let (delivery, way) = {
             let mut state = stand.state();
-            let lost = state.deliveries_to_lose > 0;
-            state.deliveries_to_lose = state.deliveries_to_lose.saturating_sub(1);
+            let way = state.mishaps.next();
             let delivery = state.deliveries.iter().find(|d| d.id == id).cloned();
-            (delivery, lost)
+            (delivery, way)
         };
         if let Some(delivery) = delivery {
-            let outcome = if lost {
-                Outcome {
-                    delivered_at: now(),
-                    duration_seconds: 0.0,
-                    status: "failed to connect to host".to_owned(),
-                    status_code: 0,
-                    response: String::new(),
+            let outcome = match way {
+                Way::Well => send(&stand.client, &delivery).await,
+                Way::Lost => unheard("failed to connect to host"),
+                Way::Unanswered => {
+                    send(&stand.client, &delivery).await;
+                    unheard("timed out")
                 }
-            } else {
-                send(&stand.client, &delivery).await
+                Way::Doubled => {
+                    send(&stand.client, &delivery).await;
+                    send(&stand.client, &delivery).await
+                }
             };
             tracing::debug!(delivery = id, event = %delivery.event, status = %outcome.status, "webhook sent");
             let mut state = stand.state();
@@ -254,6 +289,16 @@ pub(crate) async fn send_all(stand: Stand, mut queue: mpsc::UnboundedReceiver<u6
             }
         }
         stand.outgoing.unsent.send_modify(|count| *count -= 1);
+    }
+}
+
+fn unheard(status: &str) -> Outcome {
+    Outcome {
+        delivered_at: now(),
+        duration_seconds: 0.0,
+        status: status.to_owned(),
+        status_code: 0,
+        response: String::new(),
     }
 }
 

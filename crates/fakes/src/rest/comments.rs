@@ -14,7 +14,7 @@ use crate::auth::{Access, Caller};
 use crate::clock::now;
 use crate::payload;
 use crate::record::Comment;
-use crate::state::{Stand, timestamp};
+use crate::state::{APP_ID, APP_SLUG, Stand, timestamp};
 
 /// GitHub refuses longer ones.
 const BODY_MAX_CHARS: usize = 65_536;
@@ -47,6 +47,7 @@ impl New {
 fn comment_json(url: &str, comment: &Comment) -> Value {
     let api = format!("{url}/repos/{}/issues", comment.repository);
     let (id, number) = (comment.id, comment.number);
+    let by_app = comment.user == format!("{APP_SLUG}[bot]");
     json!({
         "id": id,
         "node_id": format!("IC_{id}"),
@@ -58,7 +59,7 @@ fn comment_json(url: &str, comment: &Comment) -> Value {
         "created_at": timestamp(comment.created_at),
         "updated_at": timestamp(comment.updated_at),
         "author_association": "NONE",
-        "performed_via_github_app": null,
+        "performed_via_github_app": by_app.then(|| json!({ "id": APP_ID, "slug": APP_SLUG })),
     })
 }
 

@@ -21,6 +21,8 @@ use crate::state::{Stand, State as All, timestamp};
 const STATES: [&str; 7] =
     ["error", "failure", "inactive", "in_progress", "queued", "pending", "success"];
 
+const ENVIRONMENT_MAX_CHARS: usize = 255;
+
 pub(super) fn routes() -> Router<Stand> {
     Router::new()
         .route("/repos/{owner}/{repo}/deployments", get(list).post(create))
@@ -120,6 +122,10 @@ async fn create(
         return Err(ApiError::new(StatusCode::CONFLICT, text));
     }
     let environment = new.environment.unwrap_or_else(|| "production".to_owned());
+    if environment.chars().count() > ENVIRONMENT_MAX_CHARS {
+        let text = "environment is too long (maximum is 255 characters)";
+        return Err(ApiError::invalid("Deployment", "environment", "custom", text));
+    }
     let deployment = Deployment {
         id: state.next_id(),
         repository: full_name,
@@ -263,6 +269,13 @@ async fn create_status(
     if description.chars().count() > DESCRIPTION_MAX_CHARS {
         let text = "description is too long (maximum is 140 characters)";
         return Err(ApiError::invalid("DeploymentStatus", "description", "custom", text));
+    }
+    let is_url = |url: &String| url.is_empty() || url.starts_with("http");
+    for (field, url) in [("environment_url", &new.environment_url), ("log_url", &new.log_url)] {
+        if !url.as_ref().is_none_or(is_url) {
+            let text = format!("{field} must use http(s) scheme");
+            return Err(ApiError::invalid("DeploymentStatus", field, "custom", &text));
+        }
     }
     let mut state = stand.state();
     let status_id = state.next_id();

@@ -71,8 +71,9 @@ fn repository(
     owner: &str,
     name: &str,
     hook: u64,
+    access: Access,
 ) -> Result<Of, ApiError> {
-    let repo = stand.permitted(caller, owner, name, "repository_hooks", Access::Write)?;
+    let repo = stand.permitted(caller, owner, name, "repository_hooks", access)?;
     owned_by(stand, HookOwner::Repository)?;
     if hook != HOOK_ID {
         return Err(ApiError::not_found());
@@ -239,7 +240,7 @@ async fn of_repository(
     Path((owner, name, hook)): Path<(String, String, u64)>,
     Query(page): Query<Page>,
 ) -> Answer {
-    let of = repository(&stand, &caller, &owner, &name, hook)?;
+    let of = repository(&stand, &caller, &owner, &name, hook, Access::Read)?;
     list(&stand, &of, &page)
 }
 
@@ -248,7 +249,7 @@ async fn one_of_repository(
     caller: Caller,
     Path((owner, name, hook, id)): Path<(String, String, u64, u64)>,
 ) -> Answer {
-    let of = repository(&stand, &caller, &owner, &name, hook)?;
+    let of = repository(&stand, &caller, &owner, &name, hook, Access::Read)?;
     one(&stand, &of, id)
 }
 
@@ -257,6 +258,6 @@ async fn again_of_repository(
     caller: Caller,
     Path((owner, name, hook, id)): Path<(String, String, u64, u64)>,
 ) -> Answer {
-    let of = repository(&stand, &caller, &owner, &name, hook)?;
+    let of = repository(&stand, &caller, &owner, &name, hook, Access::Write)?;
     again(&stand, &of, id)
 }

@@ -2,8 +2,10 @@
 
 mod app;
 mod comments;
+mod compare;
 mod contents;
 mod deployments;
+mod git_refs;
 mod hooks;
 mod pulls;
 mod repos;
@@ -29,8 +31,10 @@ pub(crate) fn routes() -> Router<Stand> {
     Router::new()
         .merge(app::routes())
         .merge(comments::routes())
+        .merge(compare::routes())
         .merge(contents::routes())
         .merge(deployments::routes())
+        .merge(git_refs::routes())
         .merge(hooks::routes())
         .merge(pulls::routes())
         .merge(repos::routes())

@@ -117,7 +117,12 @@ async fn branch(
     Ok(answer(StatusCode::OK, body))
 }
 
-async fn ref_json(stand: &Shared, repo: &Repo, full_ref: &str, sha: &str) -> Result<Value, Error> {
+pub(super) async fn ref_json(
+    stand: &Shared,
+    repo: &Repo,
+    full_ref: &str,
+    sha: &str,
+) -> Result<Value, Error> {
     let api = format!("{}/repos/{}/git", stand.url, repo.full_name());
     Ok(json!({
         "ref": full_ref,
@@ -203,7 +208,7 @@ async fn commit(
     Ok(answer(StatusCode::OK, commit_json(&stand, &repo, &sha).await?))
 }
 
-async fn commit_json(stand: &Shared, repo: &Repo, sha: &str) -> Result<Value, Error> {
+pub(super) async fn commit_json(stand: &Shared, repo: &Repo, sha: &str) -> Result<Value, Error> {
     let format = "--format=%H%x1f%T%x1f%P%x1f%an%x1f%ae%x1f%aI%x1f%cn%x1f%ce%x1f%cI%x1f%B";
     let dir = stand.git_dir(&repo.full_name());
     let shown = git(&dir, &["log", "-1", format, sha]).await?;

@@ -154,6 +154,66 @@ async fn a_comment_is_made_and_edited_in_place() {
 }
 
 #[tokio::test]
+async fn branches_and_tags_are_made_and_moved_forward_as_a_push_would() {
+    let (github, inbox) = github(HookOwner::App).await;
+    let (repo, sha) = workshop(&github).await;
+    let newer = repo.commit("master", &[("w", "w")], "w").await.unwrap();
+    github.settle_deliveries().await;
+    inbox.take();
+    let refs = "/repos/acme/workshop/git/refs";
+    let make = async |name: &str, sha: &str| {
+        post(&github, refs, TOKEN, json!({ "ref": name, "sha": sha })).await
+    };
+    assert_eq!(make("refs/heads/production", &sha).await.0, 201);
+    assert_eq!(make("refs/tags/v1", &sha).await.0, 201);
+    for (name, sha, message) in [
+        ("refs/heads/production", newer.as_str(), "Reference already exists"),
+        ("production", newer.as_str(), "Reference name is invalid"),
+        ("refs/heads/other", "1", "Object does not exist"),
+    ] {
+        let (status, body) = make(name, sha).await;
+        assert_eq!((status, &body["message"]), (422, &json!(message)));
+    }
+    let patch = async |name: &str, sha: &str, force: bool| {
+        let url = format!("{}{refs}/{name}", github.url());
+        let body = json!({ "sha": sha, "force": force });
+        let (status, _, body) = call("PATCH", &url, TOKEN, Some(body)).await.unwrap();
+        (status, body["message"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(patch("heads/production", &newer, false).await.0, 200);
+    let refused = (422, "Update is not a fast forward".to_owned());
+    assert_eq!(patch("heads/production", &sha, false).await, refused);
+    assert_eq!(patch("heads/production", &sha, true).await.0, 200);
+    let missing = (422, "Reference does not exist".to_owned());
+    assert_eq!(patch("heads/missing", &sha, false).await, missing);
+    repo.protect("production").unwrap();
+    assert_eq!(patch("heads/production", &newer, false).await.0, 422);
+    github.settle_deliveries().await;
+    let events: Vec<String> = inbox.take().iter().map(|one| one.event().to_owned()).collect();
+    assert_eq!(events, ["create", "push", "create", "push", "push", "push"]);
+}
+
+#[tokio::test]
+async fn commits_are_compared_by_what_each_has_beyond_the_other() {
+    let (github, _inbox) = github(HookOwner::App).await;
+    let (repo, sha) = workshop(&github).await;
+    let newer = repo.commit("master", &[("w", "w")], "w").await.unwrap();
+    let compare = async |base: &str, head: &str| {
+        get(&github, &format!("/repos/acme/workshop/compare/{base}...{head}"), TOKEN).await
+    };
+    for (base, head, status, ahead, behind) in [
+        (&sha, &newer, "ahead", 1, 0),
+        (&newer, &sha, "behind", 0, 1),
+        (&sha, &sha, "identical", 0, 0),
+    ] {
+        let (code, body) = compare(base, head).await;
+        assert_eq!((code, &body["status"]), (200, &json!(status)));
+        assert_eq!((&body["ahead_by"], &body["behind_by"]), (&json!(ahead), &json!(behind)));
+    }
+    assert_eq!(compare(&sha, "missing").await.0, 404);
+}
+
+#[tokio::test]
 async fn a_deployment_waits_for_checks_unless_told_not_to() {
     let (github, _inbox) = github(HookOwner::App).await;
     let (repo, sha) = workshop(&github).await;

@@ -275,6 +275,62 @@ async fn a_redelivery_keeps_the_guid_and_a_lost_one_is_told_as_failed() {
 }
 
 #[tokio::test]
+async fn a_delivery_may_arrive_twice_or_arrive_and_count_as_failed() {
+    let (github, inbox) = github(HookOwner::App).await;
+    let repo = workshop(&github, &inbox).await;
+    github.double_deliveries(1);
+    repo.commit("master", &[("a.txt", "2")], "Twice").await.unwrap();
+    let received = next(&github, &inbox).await;
+    assert_eq!(names(&received), ["push", "push"]);
+    assert_eq!(received[0].raw, received[1].raw);
+    let guid = |one: &Received| one.header("x-github-delivery").to_owned();
+    assert_eq!(guid(&received[0]), guid(&received[1]));
+    assert_eq!(github.deliveries().pop().unwrap().outcome.unwrap().status_code, 202);
+
+    github.lose_delivery_answers(1);
+    repo.commit("master", &[("a.txt", "3")], "Unanswered").await.unwrap();
+    assert_eq!(names(&next(&github, &inbox).await), ["push"]);
+    assert_eq!(github.deliveries().pop().unwrap().outcome.unwrap().status_code, 0);
+    repo.commit("master", &[("a.txt", "4")], "Well").await.unwrap();
+    assert_eq!(names(&next(&github, &inbox).await), ["push"]);
+    assert_eq!(github.deliveries().pop().unwrap().outcome.unwrap().status_code, 202);
+}
+
+#[tokio::test]
+async fn a_draft_becomes_ready_and_a_deleted_branch_comes_back_with_its_pull_request() {
+    let (github, inbox) = github(HookOwner::App).await;
+    let repo = workshop(&github, &inbox).await;
+    let head = repo.commit("work", &[("w.txt", "w")], "Work").await.unwrap();
+    let new = NewPull {
+        head: "work".to_owned(),
+        base: "master".to_owned(),
+        title: "Work".to_owned(),
+        body: None,
+        draft: true,
+        head_repo: None,
+    };
+    let number = repo.open(new).await.unwrap();
+    let opened = next(&github, &inbox).await;
+    assert_eq!(opened.last().unwrap().json()["pull_request"]["draft"], json!(true));
+    repo.set_pr_draft(number, false).await.unwrap();
+    repo.set_pr_draft(number, true).await.unwrap();
+    let received = next(&github, &inbox).await;
+    let expected = ["pull_request:ready_for_review", "pull_request:converted_to_draft"];
+    assert_eq!(names(&received), expected);
+    assert_eq!(received[0].json()["pull_request"]["draft"], json!(false));
+
+    repo.delete_branch("work").await.unwrap();
+    assert!(repo.reopen_pr(number).await.is_err(), "there is no branch to reopen it with");
+    repo.set_branch("work", &head).await.unwrap();
+    repo.reopen_pr(number).await.unwrap();
+    let received = next(&github, &inbox).await;
+    let expected =
+        ["push", "delete", "pull_request:closed", "create", "push", "pull_request:reopened"];
+    assert_eq!(names(&received), expected);
+    assert_eq!(received[5].json()["pull_request"]["head"]["sha"], json!(head));
+}
+
+#[tokio::test]
 async fn a_worded_webhook_goes_out_as_worded() {
     let (github, inbox) = github(HookOwner::App).await;
     github
