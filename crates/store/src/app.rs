@@ -121,6 +121,14 @@ pub async fn set_repository(
     repository: &RepositoryName,
     repository_id: Option<i64>,
 ) -> Result<()> {
+    let known_as: Option<RepositoryName> =
+        sqlx::query_scalar("select repository from app where id = $1")
+            .bind(id)
+            .fetch_optional(&mut *conn)
+            .await?;
+    if let Some(known_as) = known_as.filter(|known_as| known_as != repository) {
+        crate::outbox::rename(conn, &known_as, repository).await?;
+    }
     let done = sqlx::query(
         "update app set repository = $2, repository_id = coalesce($3, repository_id),
              settings = jsonb_set(settings, '{repository}', to_jsonb($2::text))

@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 use model::build::BuildOutcome;
 use model::deployment::InstanceState;
+use model::freeze::Frozen;
 use model::stage::{StageKind, StageState};
 use model::{
     AppName, BranchName, BuildId, CommitSha, Region, RepositoryName, ServiceName, StageId,
@@ -32,6 +33,9 @@ pub struct BoardRow {
     pub instances: Vec<BoardInstance>,
     #[sqlx(json(nullable))]
     pub last_build: Option<BoardBuild>,
+    /// A freeze by hand, also one whose time is over.
+    #[sqlx(json(nullable))]
+    pub frozen: Option<Frozen>,
 }
 
 /// What is deployed of a service.
@@ -45,6 +49,10 @@ pub struct BoardInstance {
     pub endpoints: Vec<String>,
     /// Somebody else changed its stacks since.
     pub changed_outside: bool,
+    /// Its stacks are not as their templates say.
+    pub drifted: bool,
+    /// A deploy of it waits for its stage.
+    pub waiting: bool,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -72,6 +80,13 @@ pub async fn rows(conn: &mut PgConnection) -> Result<Vec<BoardRow>> {
                      'state', i.state, 'commit', i.commit_sha, 'build_number', i.build_number,
                      'endpoints', i.endpoints,
                      'changed_outside', i.changed_outside is not null,
+                     'waiting', exists (select from job j where j.instance_id = i.id
+                         and j.state <> 'finished' and j.state = 'waiting'
+                         and j.kind in ('deploy', 'remove', 'rollback', 'recover')),
+                     'drifted', coalesce((
+                         select jsonb_path_exists(d.stacks,
+                             '$[*].status.status ? (@ == \"drifted\" || @ == \"deleted\")')
+                         from drift d where d.instance_id = i.id), false),
                      'updated_at', i.updated_at)
                      order by i.service, i.region)
                  from instance i where i.stage_id = s.id), '[]') as instances,
@@ -79,8 +94,12 @@ pub async fn rows(conn: &mut PgConnection) -> Result<Vec<BoardRow>> {
                      'title', b.title, 'author', b.author, 'state', b.state,
                      'outcome', b.outcome, 'created_at', b.created_at,
                      'finished_at', b.finished_at)
-                 from build b where b.stage_id = s.id order by b.number desc limit 1)
-                 as last_build
+                 from build b where b.stage_id = s.id and b.purpose <> 'inspect'
+                 order by b.number desc limit 1)
+                 as last_build,
+             (select jsonb_build_object('reason', f.reason, 'by', f.by, 'since', f.since,
+                     'until', f.until)
+                 from stage_freeze f where f.stage_id = s.id) as frozen
          from stage s join app a on a.id = s.app_id
          where s.state <> 'closed'
          order by a.name, s.kind <> 'long-lived', s.name",

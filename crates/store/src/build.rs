@@ -6,6 +6,7 @@
 //!
 //! After a crash: marks taken by a transaction that did not commit are there again.
 
+mod inspect;
 mod list;
 mod row;
 
@@ -20,6 +21,7 @@ use model::{AppId, AppName, BranchName, BuildId, ServiceName, StageId, StageName
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
+pub use inspect::{Inspected, forget_inspections, inspected, inspecting};
 pub use list::{Before, BuildFilter, list};
 use row::{Row, build_columns, builds, one};
 
@@ -179,6 +181,90 @@ pub async fn mark_dirty(conn: &mut PgConnection, id: BuildId) -> Result<()> {
     Ok(())
 }
 
+/// Asks the engine to look again at every unfinished build of a stage.
+pub async fn mark_stage(conn: &mut PgConnection, stage: StageId) -> Result<()> {
+    sqlx::query(
+        "insert into build_mark (build_id)
+         select id from build where stage_id = $1 and state <> 'finished'",
+    )
+    .bind(stage)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Asks the engine to look again at the builds of a stage that wait.
+pub async fn mark_waiting(conn: &mut PgConnection, stage: StageId) -> Result<()> {
+    sqlx::query(
+        "insert into build_mark (build_id)
+         select id from build
+         where stage_id = $1 and state <> 'finished' and state = 'waiting'",
+    )
+    .bind(stage)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Asks the engine to look again at every unfinished build of an app: its settings changed.
+pub async fn mark_app(conn: &mut PgConnection, app: AppId) -> Result<()> {
+    sqlx::query(
+        "insert into build_mark (build_id)
+         select id from build where app_id = $1 and state <> 'finished'",
+    )
+    .bind(app)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Marks the builds whose time to be looked at has come; how many they were.
+pub async fn mark_due(conn: &mut PgConnection, now: DateTime<Utc>, limit: i64) -> Result<u64> {
+    let done = sqlx::query(
+        "with due as (
+             update build set look_at = null
+             where id in (select id from build where look_at <= $1 and state <> 'finished'
+                 order by look_at limit $2 for no key update skip locked)
+             returning id)
+         insert into build_mark (build_id) select id from due",
+    )
+    .bind(now)
+    .bind(limit)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Holds the build's row until the caller's transaction ends: no pass settles it meanwhile.
+pub async fn lock(conn: &mut PgConnection, id: BuildId) -> Result<()> {
+    let done = sqlx::query("select from build where id = $1 for no key update")
+        .bind(id)
+        .execute(conn)
+        .await?;
+    met(&done, || format!("build {id}"))
+}
+
+/// How an unfinished build stands, and when time alone may change that.
+pub async fn set_standing(
+    conn: &mut PgConnection,
+    id: BuildId,
+    waits: bool,
+    look_at: Option<DateTime<Utc>>,
+) -> Result<()> {
+    let state = if waits { BuildState::Waiting } else { BuildState::Running };
+    // said again on each look, and written when it is something else
+    sqlx::query(
+        "update build set state = $2, look_at = $3
+         where id = $1 and state <> 'finished' and (state, look_at) is distinct from ($2, $3)",
+    )
+    .bind(id)
+    .bind(state.as_str())
+    .bind(look_at)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 pub async fn set_planned(
     conn: &mut PgConnection,
     id: BuildId,
@@ -201,7 +287,8 @@ pub async fn finish(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let done = sqlx::query(
-        "update build set state = 'finished', outcome = $2, reason = $3, finished_at = $4,
+        "update build set state = 'finished', outcome = $2, reason = coalesce($3, reason),
+             finished_at = $4,
              started_at = (select min(started_at) from job where build_id = $1)
          where id = $1 and state <> 'finished'",
     )
@@ -216,7 +303,8 @@ pub async fn finish(
 
 /// A newer build of the stage takes over: unfinished older ones are asked to cancel, but for those
 /// that are for a service which the newer one is not for (`services`; `None`: it is for all). One
-/// that was already asked keeps its reason.
+/// that was already asked keeps its reason. A rollback and a recovery are a person's word: a newer
+/// push does not take it back, and what it brings comes after them.
 pub async fn supersede(
     conn: &mut PgConnection,
     stage: StageId,
@@ -229,8 +317,11 @@ pub async fn supersede(
         "with older as (
              update build set superseded_by = $3, cancel_requested_at = $4,
                  cancel_reason = 'superseded by build ' || $3::bigint
-             where stage_id = $1 and number < $2 and state <> 'finished'
+             where stage_id = $1 and number < $2 and state <> 'finished' and purpose <> 'inspect'
                  and cancel_requested_at is null and ($5::text[] is null or services <@ $5)
+                 and (purpose not in ('rollback', 'recover') or exists (
+                     select 1 from build newer where newer.stage_id = $1 and newer.number = $3
+                         and newer.purpose <> 'deploy'))
              returning id)
          insert into build_mark (build_id) select id from older returning build_id",
     )
@@ -241,6 +332,43 @@ pub async fn supersede(
     .bind(services.map(names))
     .fetch_all(conn)
     .await?)
+}
+
+/// A newer build of a pull request takes over from older ones that only test it: they have no stage
+/// that would tell.
+pub async fn supersede_tests(
+    conn: &mut PgConnection,
+    app: AppId,
+    pull_request: i64,
+    by: i64,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query(
+        "with older as (
+             update build set superseded_by = $3, cancel_requested_at = $4,
+                 cancel_reason = 'superseded by build ' || $3::bigint
+             where app_id = $1 and pull_request = $2 and stage_id is null and purpose = 'test'
+                 and number < $3 and state <> 'finished' and cancel_requested_at is null
+             returning id)
+         insert into build_mark (build_id) select id from older",
+    )
+    .bind(app)
+    .bind(pull_request)
+    .bind(by)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Says from the beginning why it does less than one would think; kept when it ends well.
+pub async fn explain(conn: &mut PgConnection, id: BuildId, reason: &str) -> Result<()> {
+    let done = sqlx::query("update build set reason = $2 where id = $1 and state <> 'finished'")
+        .bind(id)
+        .bind(reason)
+        .execute(conn)
+        .await?;
+    met(&done, || format!("unfinished build {id}"))
 }
 
 /// Someone wants it to end. Asking again, or too late, changes nothing.
@@ -266,12 +394,13 @@ pub async fn request_cancel(
     if exists { Ok(()) } else { Err(Error::not_found(format!("build {id}"))) }
 }
 
-/// The unfinished builds of a stage, oldest first.
+/// The unfinished builds of a stage that do something, oldest first.
 pub async fn unfinished_on(conn: &mut PgConnection, stage: StageId) -> Result<Vec<Build>> {
     builds(
         sqlx::query_as(concat!(
             build_columns!("build"),
-            " where b.stage_id = $1 and b.state <> 'finished' order by b.number"
+            " where b.stage_id = $1 and b.state <> 'finished' and b.purpose <> 'inspect'
+             order by b.number"
         ))
         .bind(stage)
         .fetch_all(conn)
@@ -286,7 +415,8 @@ pub async fn latest_for_branch(
 ) -> Result<Option<Build>> {
     one(sqlx::query_as(concat!(
         build_columns!("build"),
-        " where b.app_id = $1 and b.branch = $2 order by b.number desc limit 1"
+        " where b.app_id = $1 and b.branch = $2 and b.purpose <> 'inspect'
+         order by b.number desc limit 1"
     ))
     .bind(app)
     .bind(branch)
@@ -294,13 +424,45 @@ pub async fn latest_for_branch(
     .await?)
 }
 
-/// The newest build of a stage.
+/// The newest build of a stage that did or does something.
 pub async fn latest_on(conn: &mut PgConnection, stage: StageId) -> Result<Option<Build>> {
     one(sqlx::query_as(concat!(
         build_columns!("build"),
-        " where b.stage_id = $1 order by b.number desc limit 1"
+        " where b.stage_id = $1 and b.purpose <> 'inspect' order by b.number desc limit 1"
     ))
     .bind(stage)
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// The newest build after which a stage was whole: what its commit is.
+pub async fn latest_whole_on(conn: &mut PgConnection, stage: StageId) -> Result<Option<Build>> {
+    one(sqlx::query_as(concat!(
+        build_columns!("build"),
+        " where b.stage_id = $1 and b.purpose in ('deploy', 'rollback')
+             and b.outcome in ('succeeded', 'skipped')
+         order by b.number desc limit 1"
+    ))
+    .bind(stage)
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// The newest of them that deployed, and was for this service among others.
+pub async fn latest_whole_for(
+    conn: &mut PgConnection,
+    stage: StageId,
+    service: &ServiceName,
+) -> Result<Option<Build>> {
+    one(sqlx::query_as(concat!(
+        build_columns!("build"),
+        " where b.stage_id = $1 and b.purpose = 'deploy'
+             and b.outcome in ('succeeded', 'skipped')
+             and (b.services is null or $2 = any(b.services))
+         order by b.number desc limit 1"
+    ))
+    .bind(stage)
+    .bind(service)
     .fetch_optional(conn)
     .await?)
 }
@@ -313,6 +475,31 @@ pub async fn latest_by_rule(conn: &mut PgConnection, stage: StageId) -> Result<O
          order by b.number desc limit 1"
     ))
     .bind(stage)
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// The newest build that tests or deploys a pull request, or that somebody started by hand in the
+/// preview it is shown in.
+pub async fn latest_of_pull_request(
+    conn: &mut PgConnection,
+    app: AppId,
+    pull_request: i64,
+    shown_in: Option<StageId>,
+) -> Result<Option<Build>> {
+    one(sqlx::query_as(concat!(
+        build_columns!("build"),
+        " where b.id in (
+             (select id from build where app_id = $1 and pull_request = $2
+                 and purpose in ('deploy', 'test', 'rollback') order by number desc limit 1)
+             union all
+             (select id from build where stage_id = $3 and pull_request is null
+                 and purpose in ('deploy', 'rollback') order by number desc limit 1))
+         order by b.number desc limit 1"
+    ))
+    .bind(app)
+    .bind(pull_request)
+    .bind(shown_in)
     .fetch_optional(conn)
     .await?)
 }

@@ -207,6 +207,18 @@ pub(crate) async fn abandon(
     Ok(())
 }
 
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "select d.id, d.instance_id, d.stage_id, i.service, d.region, d.job_id, d.build_id, \
+             b.number as build_number, d.kind, d.artifact_id, d.commit_sha, d.state, d.reason, \
+             d.outputs, d.started_at, d.finished_at from deployment d \
+             join instance i on i.id = d.instance_id join build b on b.id = d.build_id ",
+            $tail
+        )
+    };
+}
+
 /// The history of a stage, newest first.
 pub async fn list(
     conn: &mut PgConnection,
@@ -214,18 +226,45 @@ pub async fn list(
     before: Option<DeploymentId>,
     limit: i64,
 ) -> Result<Vec<Deployment>> {
-    Ok(sqlx::query_as(
-        "select d.id, d.instance_id, d.stage_id, i.service, d.region, d.job_id, d.build_id,
-             b.number as build_number, d.kind, d.artifact_id, d.commit_sha, d.state, d.reason,
-             d.outputs, d.started_at, d.finished_at
-         from deployment d join instance i on i.id = d.instance_id
-             join build b on b.id = d.build_id
-         where d.stage_id = $1 and d.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-         order by d.id desc limit $3",
-    )
+    Ok(sqlx::query_as(select!(
+        "where d.stage_id = $1 and d.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+         order by d.id desc limit $3"
+    ))
     .bind(stage)
     .bind(before)
     .bind(limit)
+    .fetch_all(conn)
+    .await?)
+}
+
+/// A deployment of this stage.
+pub async fn find(
+    conn: &mut PgConnection,
+    stage: StageId,
+    id: DeploymentId,
+) -> Result<Option<Deployment>> {
+    Ok(sqlx::query_as(select!("where d.stage_id = $1 and d.id = $2"))
+        .bind(stage)
+        .bind(id)
+        .fetch_optional(conn)
+        .await?)
+}
+
+/// For each instance of a stage the last change that went well up to and with this build: what was
+/// there when the build had ended. Builds of a stage that are for the same service come one after
+/// the other, so the number says what was before and what after.
+pub async fn standing_after(
+    conn: &mut PgConnection,
+    stage: StageId,
+    build: i64,
+) -> Result<Vec<Deployment>> {
+    Ok(sqlx::query_as(concat!(
+        "select distinct on (instance_id) * from (",
+        select!("where d.stage_id = $1 and d.state = 'succeeded' and b.number <= $2"),
+        ") as done order by instance_id, finished_at desc, id desc"
+    ))
+    .bind(stage)
+    .bind(build)
     .fetch_all(conn)
     .await?)
 }

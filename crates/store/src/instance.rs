@@ -12,7 +12,9 @@ use model::deployment::InstanceState;
 use model::outside::{Left, Outside};
 use model::pipeline::Service;
 use model::worker_api::DeployedStack;
-use model::{AppId, ArtifactId, CommitSha, InstanceId, Region, ServiceName, StageId, StageName};
+use model::{
+    AppId, ArtifactId, BuildId, CommitSha, InstanceId, Region, ServiceName, StageId, StageName,
+};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
@@ -128,10 +130,29 @@ pub async fn standing(conn: &mut PgConnection, stage: StageId) -> Result<Vec<Ins
         "select * from instance i
          where stage_id = $1 and (state not in ('planned', 'removed') or exists (
              select 1 from job j where j.instance_id = i.id and j.state <> 'finished'
-                 and j.kind in ('deploy', 'remove')))
+                 and j.kind in ('deploy', 'remove', 'rollback', 'recover')))
          order by service, region",
     )
     .bind(stage)
+    .fetch_all(conn)
+    .await?)
+}
+
+/// The services that a rollback which is older than this build is about to take back: what stands
+/// of them now is not what the build will find.
+pub async fn returning(
+    conn: &mut PgConnection,
+    stage: StageId,
+    build: BuildId,
+) -> Result<Vec<(ServiceName, Region)>> {
+    Ok(sqlx::query_as(
+        "select i.service, i.region from instance i
+         where i.stage_id = $1 and exists (
+             select 1 from job j where j.instance_id = i.id and j.state <> 'finished'
+                 and j.kind = 'rollback' and j.build_id < $2)",
+    )
+    .bind(stage)
+    .bind(build)
     .fetch_all(conn)
     .await?)
 }

@@ -68,7 +68,11 @@ impl Job {
             Some(
                 JobResult::Planned { .. }
                 | JobResult::Packaged { .. }
-                | JobResult::Removed
+                | JobResult::Removed { .. }
+                | JobResult::Recovered
+                | JobResult::Foreseen { .. }
+                | JobResult::Swept { .. }
+                | JobResult::Drifted { .. }
                 | JobResult::Checked { .. },
             )
             | None => &[],

@@ -10,25 +10,34 @@
 //! that read it; what was not never happened.
 
 pub mod app;
+pub mod approval;
 pub mod artifact;
+pub mod audit;
 pub mod board;
 pub mod build;
 pub mod cluster;
 mod database;
 pub mod delivery;
 pub mod deployment;
+pub mod drift;
 mod error;
+pub mod freeze;
+pub mod gate;
 pub mod instance;
 pub mod job;
 pub mod leader;
 pub mod log;
 pub mod objects;
 pub mod order;
+pub mod orphan;
 pub mod outbox;
 pub mod output;
+pub mod pull_request;
+pub mod reconcile;
 pub mod secret;
 pub mod signals;
 pub mod stage;
+pub mod sweep;
 pub mod token;
 pub mod vault;
 pub mod worker;

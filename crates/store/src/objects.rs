@@ -115,6 +115,11 @@ impl Objects {
         Ok(plain.into())
     }
 
+    /// Whether the bytes of an artifact are there.
+    pub async fn has(&self, digest: &str) -> Result<bool> {
+        Ok(self.key_of(&path(digest)?, digest).await?.is_some())
+    }
+
     /// The key of an object that is there.
     async fn key_of(
         &self,

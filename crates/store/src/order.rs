@@ -5,7 +5,12 @@
 //! the older ones of that stage whose services it is for too, here and nowhere else; a name of a stage is given here, so that no
 //! two branches get the same. Nothing that a webhook wants touches a personal stage.
 
+mod foresee;
+mod inspect;
+mod preview;
+mod recover;
 mod removal;
+mod rollback;
 
 use std::collections::BTreeSet;
 
@@ -14,12 +19,17 @@ use model::app::PreviewDeploy;
 use model::build::{BuildEvent, Purpose, Source};
 use model::job::JobKind;
 use model::plan::Condition;
-use model::stage::{StageKind, preview_name, same_stage};
+use model::stage::StageKind;
 use model::{BranchName, BuildId, JobId, ServiceName, StageId, StageName};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-pub use removal::{Removal, removal};
+pub use foresee::foresights;
+pub use inspect::{Asked, discard, drift, has_stacks, look, regions, sweep};
+pub use preview::{Place, PreviewWanted, full, preview, preview_for};
+pub use recover::{recoverable, recovery};
+pub use removal::{Removal, RemovalWanted, doomed, removal};
+pub use rollback::{Back, Rollback, Step, Untouched, Why, rollback};
 
 use crate::app::App;
 use crate::build::{Build, NewBuild};
@@ -88,7 +98,15 @@ pub async fn long_lived(
 ) -> Result<Stage> {
     if let Some(stage) = stage::find_open(conn, app.id, name).await? {
         match stage.kind {
-            StageKind::LongLived | StageKind::Preview => {}
+            StageKind::LongLived => {}
+            // a deploy of the app's rules would go where a deleted branch removes everything
+            StageKind::Preview => {
+                return Err(Error::NotAllowed(format!(
+                    "{} is a preview that stands under the name of a stage of the app file: remove \
+                     it first",
+                    stage.name
+                )));
+            }
             StageKind::Personal => {
                 return Err(Error::NotAllowed(format!(
                     "{} is somebody's personal stage, which no build of the app's rules touches: \
@@ -101,27 +119,6 @@ pub async fn long_lived(
         return Ok(stage);
     }
     begin(conn, app, name.clone(), StageKind::LongLived, None, None, at).await
-}
-
-/// The preview of a branch: the one it has, or a new one under a name that no other branch, no
-/// long-lived and no personal stage has.
-pub async fn preview(
-    conn: &mut PgConnection,
-    app: &App,
-    branch: &BranchName,
-    pull_request: Option<i64>,
-    at: Moment<'_>,
-) -> Result<Stage> {
-    if let Some(stage) = stage::find_preview(conn, app.id, branch).await? {
-        stage::touch(conn, stage.id, pull_request, at.now).await?;
-        return Ok(stage);
-    }
-    let open = stage::open(conn, app.id).await?;
-    let name = preview_name(branch, |name| {
-        app.settings.long_lived().any(|stage| same_stage(stage, name))
-            || open.iter().any(|stage| same_stage(&stage.name, name))
-    });
-    begin(conn, app, name, StageKind::Preview, Some(branch), pull_request, at).await
 }
 
 async fn begin(
@@ -151,6 +148,7 @@ async fn insert(conn: &mut PgConnection, order: Order<'_>, at: Moment<'_>) -> Re
     let number = app::next_build_number(conn, order.app.id).await?;
     let id = BuildId(at.id());
     let services = order.services.clone();
+    let pull_request = order.source.pull_request;
     let new = NewBuild {
         id,
         app_id: order.app.id,
@@ -166,8 +164,57 @@ async fn insert(conn: &mut PgConnection, order: Order<'_>, at: Moment<'_>) -> Re
         created_at: at.now,
     };
     build::insert(conn, &new).await?;
-    if let Some(stage) = order.stage {
-        build::supersede(conn, stage, number, number, services.as_ref(), at.now).await?;
+    if let Some(pull_request) = pull_request {
+        build::supersede_tests(conn, order.app.id, pull_request, number, at.now).await?;
+    }
+    let Some(stage) = order.stage else { return Ok(id) };
+    if is_use(order.purpose) {
+        use_stage(conn, order.app, stage, at.now).await?;
+    }
+    match order.purpose {
+        Purpose::Deploy | Purpose::Test | Purpose::Remove => {
+            build::supersede(conn, stage, number, number, services.as_ref(), at.now).await?;
+        }
+        // also what is for more than the service that goes back: it would bring that one forward
+        Purpose::Rollback => {
+            build::supersede(conn, stage, number, number, None, at.now).await?;
+        }
+        // they bring nothing that an older build could undo
+        Purpose::Recover | Purpose::Inspect => {}
     }
     Ok(id)
+}
+
+/// Whether whoever asks for the build needs its stage.
+fn is_use(purpose: Purpose) -> bool {
+    match purpose {
+        Purpose::Deploy | Purpose::Rollback | Purpose::Recover => true,
+        Purpose::Test | Purpose::Remove | Purpose::Inspect => false,
+    }
+}
+
+/// Somebody needs the stage: if it is a preview that expires, its time begins anew.
+pub async fn use_stage(
+    conn: &mut PgConnection,
+    app: &App,
+    id: StageId,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let stage = stage::get(conn, id).await?;
+    let expiry = stage.expiry_in(&app.settings, now);
+    stage::used(conn, id, expiry, now).await
+}
+
+/// The app's settings changed: each preview lives as long as its rule says now.
+pub async fn reschedule(conn: &mut PgConnection, app: &App) -> Result<()> {
+    for stage in stage::open(conn, app.id).await? {
+        match stage.kind {
+            StageKind::Preview => {
+                let expiry = stage.expiry_in(&app.settings, stage.active_at);
+                stage::reschedule(conn, stage.id, expiry).await?;
+            }
+            StageKind::LongLived | StageKind::Personal => {}
+        }
+    }
+    Ok(())
 }

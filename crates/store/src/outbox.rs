@@ -1,49 +1,57 @@
-//! Table `outbox`: what GitHub should show for a commit and context, and what it was told.
+//! Table `outbox`: what GitHub should show (statuses of commits, the one comment on a pull request,
+//! deployments), and what it was told.
 //!
-//! What always holds: only the newest wish is sent, so that a late one never overwrites it; a row
-//! is done when the version sent is the version wanted. Callers send outside any transaction and
-//! one at a time per server (a pass behind an advisory lock).
+//! What always holds: a row stands for one thing on GitHub, and only its newest wish is sent, so
+//! that a late one never overwrites it; a row is done when the version sent is the version wanted.
+//! A deployment that has ended stays ended. Callers send outside any transaction and one at a time
+//! per server (a pass behind an advisory lock).
 //!
-//! After a crash between sending and [`sent`], the same status is sent once more: the same effect.
+//! After a crash between sending and [`sent`], the same wish is sent once more: the same effect,
+//! for what GitHub has made once is remembered on the row or looked for before it is made anew.
 
-use chrono::{DateTime, Utc};
-use model::status::Status;
-use model::{CommitSha, RepositoryName};
-use serde::{Deserialize, Serialize};
+mod wish;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use model::RepositoryName;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+pub use wish::{CommentWish, DeploymentWish, StatusWish, Wish};
+
 use crate::error::{Result, met};
 
-/// A status that a build wants on its commit.
+/// What a build wants GitHub to show.
 #[derive(Debug, Clone)]
 pub struct Want<'a> {
     pub repository: &'a RepositoryName,
-    pub commit: &'a CommitSha,
-    /// The build's number. Of two builds of one commit the newer has the last word, whichever
-    /// settles last.
+    /// The build's number. Of two builds that want something of one thing the newer has the last
+    /// word, whichever settles last.
     pub build: i64,
-    pub status: &'a Status,
-    pub target_url: &'a str,
+    pub wish: &'a Wish,
+    pub urgency: Urgency,
 }
 
-/// A status with the page it points to, as the column `wanted` holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wanted {
-    #[serde(flatten)]
-    pub status: Status,
-    pub target_url: String,
+/// When a wish is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    Now,
+    /// A step on the way: it may wait for the next one and be sent with it. GitHub limits how often
+    /// content is written.
+    Soon,
 }
+
+/// How long a step on the way waits for the next.
+const SOON: TimeDelta = TimeDelta::seconds(3);
 
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct OutboxRow {
     pub id: Uuid,
     pub repository: RepositoryName,
-    #[sqlx(rename = "commit_sha")]
-    pub commit: CommitSha,
-    #[sqlx(json)]
-    pub wanted: Wanted,
+    #[sqlx(json, rename = "wanted")]
+    pub wish: Wish,
+    /// GitHub's number of what it made of the wish, where later wishes change that.
+    pub github_id: Option<i64>,
     #[sqlx(rename = "wanted_version")]
     pub version: i64,
     pub sent_version: i64,
@@ -57,15 +65,15 @@ pub struct OutboxRow {
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "select id, repository, commit_sha, wanted, wanted_version, sent_version, attempts, \
+            "select id, repository, wanted, github_id, wanted_version, sent_version, attempts, \
              next_attempt_at, last_error, rejected_at, updated_at from outbox ",
             $tail
         )
     };
 }
 
-/// Wants a status. Answers whether this is news; what is wanted already, or by an older build than
-/// the one that wanted last, is left alone. A row that waits to be retried keeps waiting, for
+/// Wants something shown. Answers whether this is news; what is wanted already, or by an older build
+/// than the one that wanted last, is left alone. A row that waits to be retried keeps waiting, for
 /// GitHub asked for it; one that was given up is tried anew.
 pub async fn want(
     conn: &mut PgConnection,
@@ -73,34 +81,138 @@ pub async fn want(
     want: &Want<'_>,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let wanted = Wanted { status: want.status.clone(), target_url: want.target_url.to_owned() };
+    let soon = match want.urgency {
+        Urgency::Now => now,
+        Urgency::Soon => now + SOON,
+    };
     let done = sqlx::query(
-        "insert into outbox (id, repository, commit_sha, context, build_number, wanted,
+        "insert into outbox (id, repository, kind, subject, place, build_number, wanted,
              next_attempt_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $7)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
          on conflict on constraint outbox_place_key do update set
              build_number = excluded.build_number,
              wanted = excluded.wanted,
              wanted_version = outbox.wanted_version + 1,
-             next_attempt_at = case when outbox.attempts > 0 and outbox.rejected_at is null
-                 then greatest(outbox.next_attempt_at, excluded.next_attempt_at)
-                 else excluded.next_attempt_at end,
+             next_attempt_at = case
+                 when outbox.rejected_at is not null then $9
+                 when outbox.attempts > 0 then greatest(outbox.next_attempt_at, $9)
+                 when outbox.sent_version < outbox.wanted_version
+                     then least(outbox.next_attempt_at, $9)
+                 else $9 end,
              attempts = case when outbox.rejected_at is null then outbox.attempts else 0 end,
              rejected_at = null,
              updated_at = excluded.updated_at
          where outbox.wanted <> excluded.wanted
-             and outbox.build_number <= excluded.build_number",
+             and outbox.build_number <= excluded.build_number
+             and not (outbox.kind = 'deployment' and outbox.wanted ->> 'state' = 'inactive')",
     )
     .bind(id_if_new)
     .bind(want.repository)
-    .bind(want.commit)
-    .bind(&want.status.context)
+    .bind(want.wish.kind())
+    .bind(want.wish.subject())
+    .bind(want.wish.place())
     .bind(want.build)
-    .bind(Json(wanted))
+    .bind(Json(want.wish))
+    .bind(now)
+    .bind(soon)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Which deployments of an environment end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retire {
+    /// This build's: nothing came of it.
+    Only(i64),
+    /// Those of builds older than this one, which has been deployed in their place. What failed
+    /// stays to be seen.
+    OlderThan(i64),
+    /// All of them, up to and with this build: nothing is left there.
+    AllUpTo(i64),
+}
+
+impl Retire {
+    /// The lowest and the highest build, and whether those that failed end too.
+    fn bounds(self) -> (i64, i64, bool) {
+        match self {
+            Self::Only(build) => (build, build, true),
+            Self::OlderThan(build) => (0, build.saturating_sub(1), false),
+            Self::AllUpTo(build) => (0, build, true),
+        }
+    }
+}
+
+/// Ends deployments of an environment that GitHub was told of or is to be, in words for its page.
+/// Answers whether there was one.
+pub async fn retire(
+    conn: &mut PgConnection,
+    repository: &RepositoryName,
+    environment: &str,
+    which: Retire,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let (lowest, highest, failed_too) = which.bounds();
+    let done = sqlx::query(
+        "update outbox set
+             wanted = wanted || jsonb_build_object('state', 'inactive', 'description', $6::text,
+                 'environment_url', null),
+             wanted_version = wanted_version + 1,
+             next_attempt_at = case when attempts > 0 and rejected_at is null
+                 then greatest(next_attempt_at, $7) else $7 end,
+             attempts = case when rejected_at is null then attempts else 0 end,
+             rejected_at = null,
+             updated_at = $7
+         where kind = 'deployment' and repository = $1 and place = $2
+             and build_number between $3 and $4
+             and wanted ->> 'state' <> 'inactive'
+             and ($5 or wanted ->> 'state' not in ('failure', 'error'))",
+    )
+    .bind(repository)
+    .bind(environment)
+    .bind(lowest)
+    .bind(highest)
+    .bind(failed_too)
+    .bind(why)
     .bind(now)
     .execute(conn)
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Whether the pull request has a comment, or is to have one.
+pub async fn is_commented(
+    conn: &mut PgConnection,
+    repository: &RepositoryName,
+    pull_request: i64,
+) -> Result<bool> {
+    Ok(sqlx::query_scalar(
+        "select exists(select 1 from outbox
+             where repository = $1 and kind = 'comment' and subject = $2::bigint::text)",
+    )
+    .bind(repository)
+    .bind(pull_request)
+    .fetch_one(conn)
+    .await?)
+}
+
+/// The repository has another name: what is known of it on GitHub is known under that one.
+pub async fn rename(
+    conn: &mut PgConnection,
+    from: &RepositoryName,
+    to: &RepositoryName,
+) -> Result<()> {
+    sqlx::query(
+        "update outbox o set repository = $2 where repository = $1 and not exists (
+             select 1 from outbox other where other.repository = $2 and other.kind = o.kind
+                 and other.subject = o.subject and other.place = o.place)",
+    )
+    .bind(from)
+    .bind(to)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// What is to be sent now, oldest first; rows that another process holds are left out.
@@ -127,6 +239,16 @@ pub async fn next_due(conn: &mut PgConnection) -> Result<Option<DateTime<Utc>>> 
     )
     .fetch_one(conn)
     .await?)
+}
+
+/// What GitHub made of the row's wish, so that the next one changes it; `None`: it is gone there.
+pub async fn remember(conn: &mut PgConnection, id: Uuid, github_id: Option<i64>) -> Result<()> {
+    let done = sqlx::query("update outbox set github_id = $2 where id = $1")
+        .bind(id)
+        .bind(github_id)
+        .execute(conn)
+        .await?;
+    met(&done, || format!("outbox row {id}"))
 }
 
 /// GitHub took this version. A newer wish stays due.
@@ -160,6 +282,25 @@ pub async fn retry(
     .execute(conn)
     .await?;
     met(&done, || format!("outbox row {id}"))
+}
+
+/// GitHub wants to be left alone until then: nothing for this owner's repositories is sent before,
+/// for its limits are those of an installation, not of a single call.
+pub async fn hold(
+    conn: &mut PgConnection,
+    repository: &RepositoryName,
+    until: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query(
+        "update outbox set next_attempt_at = $2
+         where sent_version < wanted_version and rejected_at is null and next_attempt_at < $2
+             and lower(split_part(repository, '/', 1)) = lower($1)",
+    )
+    .bind(repository.owner())
+    .bind(until)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// GitHub will never take it.

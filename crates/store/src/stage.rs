@@ -1,14 +1,22 @@
 //! Table `stage`: the named copies of an app, open ones and those that once were.
 //!
 //! What always holds: among the open stages of an app a name stands once, without regard to case,
-//! and a branch has one preview. A closed stage stays as history and frees both.
+//! and a branch has one preview. A closed stage stays as history and frees both. Nothing but a
+//! preview has a time to be removed at.
 
+mod life;
 mod standing;
 
 use chrono::{DateTime, Utc};
+use model::rule::Preview;
 use model::stage::{StageKind, StageState};
+use model::worker_api::RemoveHow;
 use model::{AppId, AppName, BranchName, ProfileName, StageId, StageName};
 use sqlx::PgConnection;
+
+pub use life::{
+    count_previews, follow, remove_failed, removing, reschedule, take_due, touch, used, warned,
+};
 
 use crate::error::{Error, Result, met};
 
@@ -19,14 +27,42 @@ pub struct Stage {
     pub name: StageName,
     pub kind: StageKind,
     pub profile: ProfileName,
-    /// The branch whose preview it is.
+    /// The branch whose preview it is; a preview without one is shared by the pull requests of a
+    /// rule.
     pub branch: Option<BranchName>,
+    /// Of a preview: the pull request that was last built in it.
     pub pull_request: Option<i64>,
+    /// Of a preview: the base of that pull request, which has the rule.
+    pub base: Option<BranchName>,
     pub state: StageState,
     pub created_at: DateTime<Utc>,
-    /// When it was last wanted by a push or a pull request.
+    /// When somebody last needed it: a push, a change of its pull request, a build by hand, or
+    /// whoever extended it.
     pub active_at: DateTime<Utc>,
+    /// When its end was said ahead; `None`: it need not be said yet.
+    pub warned_at: Option<DateTime<Utc>>,
+    /// When it is removed if nobody needs it before; `None`: never by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// How far its last removal was to go.
+    pub remove_how: RemoveHow,
+    /// How often in a row its removal has failed.
+    pub remove_failures: i32,
+    /// What is left of it after a removal that failed, and why.
+    pub left_over: Option<String>,
+    /// When its removal is tried again; `None`: not by itself.
+    pub retry_at: Option<DateTime<Utc>>,
     pub closed_at: Option<DateTime<Utc>>,
+}
+
+impl Stage {
+    /// Which preview it is, if it is one.
+    pub fn preview(&self) -> Option<Preview> {
+        match (self.kind, &self.branch) {
+            (StageKind::Preview, Some(branch)) => Some(Preview::OfBranch(branch.clone())),
+            (StageKind::Preview, None) => Some(Preview::Shared(self.name.clone())),
+            (StageKind::LongLived | StageKind::Personal, _) => None,
+        }
+    }
 }
 
 /// A stage that begins active.
@@ -37,6 +73,7 @@ pub struct NewStage {
     pub name: StageName,
     pub kind: StageKind,
     pub profile: ProfileName,
+    /// The branch whose preview it is; a preview without one is shared.
     pub branch: Option<BranchName>,
     pub pull_request: Option<i64>,
     pub created_at: DateTime<Utc>,
@@ -45,12 +82,15 @@ pub struct NewStage {
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "select s.id, s.app_id, s.name, s.kind, s.profile, s.branch, s.pull_request, s.state, \
-             s.created_at, s.active_at, s.closed_at from stage s ",
+            "select s.id, s.app_id, s.name, s.kind, s.profile, s.branch, s.pull_request, s.base, \
+             s.state, s.created_at, s.active_at, s.warned_at, s.expires_at, s.remove_how, \
+             s.remove_failures, s.left_over, s.retry_at, s.closed_at from stage s ",
             $tail
         )
     };
 }
+
+use select;
 
 /// A taken name is a conflict on `stage_name_key`, a second preview of a branch on
 /// `stage_branch_key`.
@@ -164,6 +204,24 @@ pub async fn previews(conn: &mut PgConnection) -> Result<Vec<(AppName, Stage)>> 
     Ok(rows.into_iter().map(|row| (row.app, row.stage)).collect())
 }
 
+/// The preview that is meant, if it is not closed.
+pub async fn find_shown(
+    conn: &mut PgConnection,
+    app: AppId,
+    preview: &Preview,
+) -> Result<Option<Stage>> {
+    match preview {
+        Preview::OfBranch(branch) => find_preview(conn, app, branch).await,
+        Preview::Shared(name) => {
+            let found = find_open(conn, app, name).await?;
+            Ok(found.filter(|stage| match stage.preview() {
+                Some(Preview::Shared(_)) => true,
+                Some(Preview::OfBranch(_)) | None => false,
+            }))
+        }
+    }
+}
+
 /// Moves an open stage on. Once closed it stays closed.
 pub async fn set_state(
     conn: &mut PgConnection,
@@ -172,30 +230,12 @@ pub async fn set_state(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let done = sqlx::query(
-        "update stage set state = $2, closed_at = case when $2 = 'closed' then $3 end
+        "update stage set state = $2, retry_at = null,
+             closed_at = case when $2 = 'closed' then $3 end
          where id = $1 and state <> 'closed'",
     )
     .bind(id)
     .bind(state.as_str())
-    .bind(now)
-    .execute(conn)
-    .await?;
-    met(&done, || format!("open stage {id}"))
-}
-
-/// It is wanted again: a preview whose removal was under way or failed is active again.
-pub async fn touch(
-    conn: &mut PgConnection,
-    id: StageId,
-    pull_request: Option<i64>,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let done = sqlx::query(
-        "update stage set state = 'active', pull_request = coalesce($2, pull_request), active_at = $3
-         where id = $1 and state <> 'closed'",
-    )
-    .bind(id)
-    .bind(pull_request)
     .bind(now)
     .execute(conn)
     .await?;

@@ -4,6 +4,7 @@
 //! app the order is by number, over all apps by id: both are the order of birth. The statement is
 //! put together from fixed pieces, so that each combination of filters gets a plan of its own.
 
+use model::build::Purpose;
 use model::{AppId, BranchName, BuildId, CommitSha, StageId};
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
@@ -26,6 +27,8 @@ pub struct BuildFilter {
     pub commit: Option<CommitSha>,
     pub stage: Option<StageId>,
     pub state: Option<BuildState>,
+    /// `None`: whatever does something; builds that only look are shown when they are asked for.
+    pub purpose: Option<Purpose>,
     pub before: Option<Before>,
     pub limit: i64,
 }
@@ -45,6 +48,10 @@ pub async fn list(conn: &mut PgConnection, filter: &BuildFilter) -> Result<Vec<B
     if let Some(stage) = filter.stage {
         sql.push(" and b.stage_id = ").push_bind(stage);
     }
+    match filter.purpose {
+        Some(purpose) => sql.push(" and b.purpose = ").push_bind(purpose.as_str()),
+        None => sql.push(" and b.purpose <> 'inspect'"),
+    };
     match filter.state {
         // a literal, so that the planner sees the partial index of unfinished builds
         Some(BuildState::Running) => {

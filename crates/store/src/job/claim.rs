@@ -27,8 +27,8 @@ const MAX_LOST_RACES: usize = 16;
 
 /// Claims a job, oldest first. Left out: jobs of builds that are asked to cancel, those of an app
 /// without a free slot, and a change of an instance that has a running one, or an unfinished one of
-/// an older build. Call it outside a transaction, since a lost race is only seen as a refused
-/// statement.
+/// an older build; but what waits for people stands in nobody's way, and what overtakes it makes it
+/// end. Call it outside a transaction, since a lost race is only seen as a refused statement.
 pub async fn claim(
     conn: &mut PgConnection,
     worker: WorkerId,
@@ -58,8 +58,9 @@ macro_rules! first_free {
         "   and (j.instance_id is null or (
                 select true from job o
                 where o.instance_id = j.instance_id and o.state <> 'finished'
-                    and o.kind in ('deploy', 'remove') and o.id <> j.id
-                    and (o.state = 'running' or o.build_id < j.build_id)
+                    and o.kind in ('deploy', 'remove', 'rollback', 'recover') and o.id <> j.id
+                    and (o.state = 'running' or o.build_id < j.build_id and o.state <> 'waiting'
+                        and (select b.state <> 'waiting' from build b where b.id = o.build_id))
                 limit 1) is null)
             order by j.id limit 1
             for no key update of j skip locked)"

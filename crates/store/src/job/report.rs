@@ -86,6 +86,7 @@ pub async fn finish(
             Ok(job.build_id)
         }
         JobState::Blocked
+        | JobState::Waiting
         | JobState::Queued { .. }
         | JobState::Running(_)
         | JobState::Finished(_) => Err(Error::Stale { attempt }),
@@ -98,6 +99,7 @@ pub async fn held(conn: &mut PgConnection, id: JobId, attempt: i32) -> Result<Jo
     match &job.state {
         JobState::Running(lease) if lease.attempt == attempt => Ok(job),
         JobState::Blocked
+        | JobState::Waiting
         | JobState::Queued { .. }
         | JobState::Running(_)
         | JobState::Finished(_) => Err(Error::Stale { attempt }),

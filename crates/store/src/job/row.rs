@@ -60,6 +60,7 @@ impl Row {
     fn state(&self) -> Option<JobState> {
         match self.state.as_str() {
             "blocked" => Some(JobState::Blocked),
+            "waiting" => Some(JobState::Waiting),
             "queued" => Some(JobState::Queued { attempt: self.attempt + 1 }),
             "running" => Some(JobState::Running(Lease {
                 worker: self.worker_id?,

@@ -111,7 +111,7 @@ async fn step(
         BadTransition::NotAllowed { .. } => Error::NotAllowed(bad.to_string()),
     })?;
     let (attempt, lease, outcome) = match &state {
-        JobState::Blocked => (job.attempt, None, None),
+        JobState::Blocked | JobState::Waiting => (job.attempt, None, None),
         JobState::Queued { attempt } => (attempt - 1, None, None),
         JobState::Running(lease) => (lease.attempt, Some(lease), None),
         JobState::Finished(outcome) => (job.attempt, None, Some(outcome)),

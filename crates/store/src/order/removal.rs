@@ -1,14 +1,18 @@
 //! The wish to remove a stage: a build with one job an instance, dependents first.
 //!
-//! What always holds: a webhook never removes a personal stage. An instance that may hold anything
+//! What always holds: a webhook never removes a personal stage, and nothing but a person's word a
+//! long-lived one; a person's wish for any other is tried again until it succeeds. An instance that may hold anything
 //! gets a job, whatever its last deployment came to; one that was only ever planned gets none.
+
+use std::collections::BTreeSet;
 
 use model::app::PreviewDeploy;
 use model::build::{BuildEvent, Purpose, Source};
 use model::job::JobKind;
 use model::plan::{Condition, PlanError, PlannedJob, Removable, plan_removal};
 use model::stage::{StageKind, StageState};
-use model::{BuildId, JobId};
+use model::worker_api::RemoveHow;
+use model::{BuildId, InstanceId, JobId, StageId};
 use sqlx::PgConnection;
 
 use super::{Moment, Order, insert};
@@ -30,48 +34,103 @@ pub enum Removal {
     NothingThere,
 }
 
-/// `delivery`: the webhook delivery that asks for it; `None`: a person does.
+/// Who wants a stage removed, and how far that goes.
+#[derive(Debug, Clone, Copy)]
+pub struct RemovalWanted<'a> {
+    /// What asks for it. `Schedule`: it expired, or its removal is tried again.
+    pub event: BuildEvent,
+    /// The webhook delivery that asks for it.
+    pub delivery: Option<&'a str>,
+    pub how: RemoveHow,
+    /// What the build is called; `None`: after its stage.
+    pub title: Option<&'a str>,
+}
+
+impl<'a> RemovalWanted<'a> {
+    /// As an event of the repository asks for it.
+    pub fn by(event: BuildEvent, delivery: &'a str) -> Self {
+        Self { event, delivery: Some(delivery), how: RemoveHow::Careful, title: None }
+    }
+
+    pub fn by_hand(how: RemoveHow) -> Self {
+        Self { event: BuildEvent::Manual, delivery: None, how, title: None }
+    }
+}
+
 pub async fn removal(
     conn: &mut PgConnection,
     app: &App,
     stage: &Stage,
-    event: BuildEvent,
-    delivery: Option<&str>,
+    wanted: RemovalWanted<'_>,
     at: Moment<'_>,
 ) -> Result<Removal> {
-    match (stage.kind, delivery) {
-        (StageKind::Personal, Some(_)) => {
-            return Err(Error::NotAllowed(format!(
-                "{} is a personal stage: only people remove it, through the API or its page",
-                stage.name
-            )));
-        }
-        (StageKind::LongLived | StageKind::Preview, _) | (StageKind::Personal, None) => {}
-    }
+    allowed(stage, wanted.event)?;
     let Some(latest) = build::latest_on(conn, stage.id).await? else {
         stage::set_state(conn, stage.id, StageState::Closed, at.now).await?;
         return Ok(Removal::NothingThere);
     };
-    stage::set_state(conn, stage.id, StageState::Removing, at.now).await?;
+    let failures = match wanted.event {
+        BuildEvent::Schedule => stage.remove_failures,
+        BuildEvent::Push
+        | BuildEvent::Tag
+        | BuildEvent::PullRequest
+        | BuildEvent::BranchDeleted
+        | BuildEvent::PullRequestClosed
+        | BuildEvent::Manual => 0,
+    };
+    stage::removing(conn, stage.id, wanted.how, failures).await?;
+    let title = wanted.title.map_or_else(|| format!("Remove {}", stage.name), str::to_owned);
     let order = Order {
         app,
-        event,
+        event: wanted.event,
         purpose: Purpose::Remove,
         stage: Some(stage.id),
-        source: Source { title: format!("Remove {}", stage.name), ..latest.source },
+        source: Source { title, ..latest.source },
         forced: false,
         services: None,
         preview_deploy: PreviewDeploy::default(),
-        delivery,
+        delivery: wanted.delivery,
     };
     let id = insert(conn, order, at).await?;
     // after the older builds were asked to end: from here on none of them plans a deploy
     let instances = instance::standing(conn, stage.id).await?;
-    job::insert(conn, &jobs(id, &instances, at), at.now).await?;
+    job::insert(conn, &jobs(id, &instances, wanted.how, at), at.now).await?;
     Ok(Removal::Ordered(Box::new(build::get(conn, id).await?)))
 }
 
-fn jobs(build: BuildId, instances: &[Instance], at: Moment<'_>) -> Vec<NewJob> {
+fn allowed(stage: &Stage, event: BuildEvent) -> Result<()> {
+    match (stage.kind, event) {
+        (StageKind::Preview, _)
+        | (StageKind::LongLived | StageKind::Personal, BuildEvent::Manual)
+        // a person's removal that failed
+        | (StageKind::Personal, BuildEvent::Schedule) => Ok(()),
+        (
+            StageKind::Personal,
+            BuildEvent::Push
+            | BuildEvent::Tag
+            | BuildEvent::PullRequest
+            | BuildEvent::BranchDeleted
+            | BuildEvent::PullRequestClosed,
+        ) => Err(Error::NotAllowed(format!(
+            "{} is a personal stage: only people remove it, through the API or its page",
+            stage.name
+        ))),
+        (
+            StageKind::LongLived,
+            BuildEvent::Push
+            | BuildEvent::Tag
+            | BuildEvent::PullRequest
+            | BuildEvent::BranchDeleted
+            | BuildEvent::PullRequestClosed
+            | BuildEvent::Schedule,
+        ) => Err(Error::NotAllowed(format!(
+            "{} is a long-lived stage: nothing removes it by itself",
+            stage.name
+        ))),
+    }
+}
+
+fn jobs(build: BuildId, instances: &[Instance], how: RemoveHow, at: Moment<'_>) -> Vec<NewJob> {
     let planned = plan(instances);
     let ids: Vec<JobId> = planned.iter().map(|_| JobId(at.id())).collect();
     let row = |(id, job): (&JobId, &PlannedJob)| {
@@ -87,7 +146,7 @@ fn jobs(build: BuildId, instances: &[Instance], at: Moment<'_>) -> Vec<NewJob> {
             service: Some(instance.service.clone()),
             region: Some(instance.region.clone()),
             instance_id: Some(instance.id),
-            work: Some(Work::from(instance.spec.clone())),
+            work: Some(Work::Removal { service: Box::new(instance.spec.clone()), how }),
             state: if needs.is_empty() { NewJobState::Queued } else { NewJobState::Blocked },
             needs,
             condition: Condition::Always,
@@ -123,4 +182,18 @@ fn plan(instances: &[Instance]) -> Vec<PlannedJob> {
             | PlanError::Cycle { .. },
         ) => removable(false).unwrap_or_default(),
     }
+}
+
+/// The instances of a stage whose removal is ordered and has not ended: nothing of them can be
+/// counted on, whatever their state says still.
+pub async fn doomed(conn: &mut PgConnection, stage: StageId) -> Result<BTreeSet<InstanceId>> {
+    let found: Vec<InstanceId> = sqlx::query_scalar(
+        "select i.id from instance i where i.stage_id = $1 and exists (
+             select 1 from job j where j.instance_id = i.id and j.state <> 'finished'
+                 and j.kind = 'remove')",
+    )
+    .bind(stage)
+    .fetch_all(conn)
+    .await?;
+    Ok(found.into_iter().collect())
 }

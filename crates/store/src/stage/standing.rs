@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use model::app::{PreviewDeploy, Profile, Settings, StageParameter, Value};
-use model::stage::{StageKind, same_stage};
+use chrono::{DateTime, Utc};
+use model::app::{PreviewDeploy, PreviewRule, Profile, Settings, StageParameter, Value};
+use model::rule::rule_of;
+use model::stage::{Expiry, StageKind, same_stage};
 use model::{ParameterKey, ProfileName, StageName};
 
 use super::Stage;
@@ -37,6 +39,20 @@ impl Stage {
             Value::Secret(_) | Value::Remote(_) => None,
         };
         self.parameters_in(settings).into_iter().filter_map(plain).collect()
+    }
+
+    /// The rule of a preview; none where it is no preview, or its rule is gone.
+    pub fn preview_rule_in<'a>(&self, settings: &'a Settings) -> Option<&'a PreviewRule> {
+        match self.kind {
+            StageKind::Preview => rule_of(settings, &self.name, self.base.as_ref()),
+            StageKind::LongLived | StageKind::Personal => None,
+        }
+    }
+
+    /// When a preview ends that somebody needs at this time, and nobody after it; `None`: never.
+    pub fn expiry_in(&self, settings: &Settings, active_at: DateTime<Utc>) -> Option<Expiry> {
+        let lifetime = self.preview_rule_in(settings)?.expires_after?;
+        Some(Expiry::of(lifetime, active_at))
     }
 
     /// The stage whose services are not deployed here as long as they are the same there.

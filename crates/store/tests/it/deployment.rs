@@ -27,6 +27,7 @@ async fn package(conn: &mut PgConnection, build: BuildId, stage: StageId) -> New
         digest: "d".repeat(64),
         size_bytes: 10,
         key_id: "k".into(),
+        parameters_digest: Some("p1".into()),
         created_at: at(0),
     };
     assert_eq!(artifact::insert(conn, &new).await.unwrap(), new.id);

@@ -66,9 +66,16 @@ async fn a_finish_is_kept_once_and_may_be_repeated(pool: PgPool) {
     let end = failed("npm test");
     for _ in 0..2 {
         assert_eq!(
-            job::finish(&mut conn, held.id, 1, &end, Some(&JobResult::Removed), at(20))
-                .await
-                .unwrap(),
+            job::finish(
+                &mut conn,
+                held.id,
+                1,
+                &end,
+                Some(&JobResult::Removed { kept: Vec::new() }),
+                at(20)
+            )
+            .await
+            .unwrap(),
             build
         );
     }
@@ -77,7 +84,7 @@ async fn a_finish_is_kept_once_and_may_be_repeated(pool: PgPool) {
     let ended = job::get(&mut conn, held.id).await.unwrap();
     assert_eq!((ended.state, ended.finished_at), (JobState::Finished(end), Some(at(20))));
     assert_eq!(ended.failure_kind, Some(FailureKind::Step));
-    assert!(matches!(ended.result, Some(JobResult::Removed)));
+    assert!(matches!(ended.result, Some(JobResult::Removed { .. })));
     let otherwise = job::finish(&mut conn, held.id, 1, &Outcome::Succeeded, None, at(30)).await;
     assert!(matches!(otherwise, Err(Error::Stale { attempt: 1 })));
     let missing = job::finish(&mut conn, JobId(id()), 1, &Outcome::Succeeded, None, at(30)).await;

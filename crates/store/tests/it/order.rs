@@ -7,16 +7,21 @@ use model::build::{BuildEvent, Purpose, Source};
 use model::job::{JobKind, JobState};
 use model::pipeline::{Dependency, Service};
 use model::stage::{StageKind, StageState};
+use model::worker_api::RemoveHow;
 use model::{InstanceId, StageId};
 use sqlx::{PgConnection, PgPool};
 use store::app::App;
-use store::order::{self, Moment, Order, Removal};
+use store::order::{self, Moment, Order, Removal, RemovalWanted};
 use store::{Error, build, instance, job, stage};
 
-use crate::support::{at, id, instance_in, new_stage, region, service, settings, sha};
+use crate::support::{self, at, id, instance_in, new_stage, region, service, settings, sha};
 
 fn moment() -> Moment<'static> {
     Moment { now: at(1), ids: &id }
+}
+
+fn by_hand() -> RemovalWanted<'static> {
+    RemovalWanted::by_hand(RemoveHow::Careful)
 }
 
 async fn app(conn: &mut PgConnection) -> App {
@@ -81,8 +86,7 @@ async fn a_preview_never_takes_a_personal_stages_name(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let app = app(&mut conn).await;
     a_stage(&mut conn, &app, "Alice", StageKind::Personal).await;
-    let branch = "alice".parse().unwrap();
-    let preview = order::preview(&mut conn, &app, &branch, None, moment()).await.unwrap();
+    let preview = support::preview(&mut conn, &app, "alice", None, moment()).await;
     assert_ne!(preview.name.as_str().to_lowercase(), "alice");
     assert!(preview.name.as_str().starts_with("alice-"), "{}", preview.name);
 }
@@ -100,10 +104,11 @@ async fn no_rule_builds_into_a_personal_stage_and_no_webhook_removes_it(pool: Pg
     order::build(&mut conn, wanted(&app, alice), moment()).await.unwrap();
     let row = stage::get(&mut conn, alice).await.unwrap();
     let event = BuildEvent::BranchDeleted;
-    let refused = order::removal(&mut conn, &app, &row, event, Some("guid-2"), moment()).await;
+    let refused =
+        order::removal(&mut conn, &app, &row, RemovalWanted::by(event, "guid-2"), moment()).await;
     assert!(matches!(refused, Err(Error::NotAllowed(_))), "{refused:?}");
     assert_eq!(stage::get(&mut conn, alice).await.unwrap().state, StageState::Active);
-    let by_hand = order::removal(&mut conn, &app, &row, BuildEvent::Manual, None, moment()).await;
+    let by_hand = order::removal(&mut conn, &app, &row, by_hand(), moment()).await;
     assert!(matches!(by_hand, Ok(Removal::Ordered(_))), "{by_hand:?}");
 }
 
@@ -130,7 +135,8 @@ async fn a_removal_takes_each_region_and_dependents_first(pool: PgPool) {
     instance_in(&mut conn, preview, "tasks", "us-east-1").await;
     let row = stage::get(&mut conn, preview).await.unwrap();
     let event = BuildEvent::BranchDeleted;
-    let made = order::removal(&mut conn, &app, &row, event, Some("guid-2"), moment()).await;
+    let made =
+        order::removal(&mut conn, &app, &row, RemovalWanted::by(event, "guid-2"), moment()).await;
     let Ok(Removal::Ordered(made)) = made else { panic!("{made:?}") };
     let jobs = job::list(&mut conn, made.id).await.unwrap();
     let place = |job: &job::Job| {
@@ -159,7 +165,7 @@ async fn a_stage_whose_services_depend_on_each_other_is_removed_side_by_side(poo
         standing(&mut conn, preview, &spec, "us-east-1").await;
     }
     let row = stage::get(&mut conn, preview).await.unwrap();
-    let made = order::removal(&mut conn, &app, &row, BuildEvent::Manual, None, moment()).await;
+    let made = order::removal(&mut conn, &app, &row, by_hand(), moment()).await;
     let Ok(Removal::Ordered(made)) = made else { panic!("{made:?}") };
     let jobs = job::list(&mut conn, made.id).await.unwrap();
     assert_eq!(jobs.len(), 2);

@@ -2,9 +2,10 @@
 
 use model::build::BuildEvent;
 use model::stage::{StageKind, StageState};
+use model::worker_api::RemoveHow;
 use model::{BranchName, StageName};
 use sqlx::PgPool;
-use store::order::{self, Moment, Removal};
+use store::order::{self, Moment, Removal, RemovalWanted};
 use store::{Error, app, stage};
 
 use crate::support::{self, at, id, new_stage};
@@ -21,16 +22,15 @@ async fn a_preview_of_a_branch_called_like_a_personal_stage_gets_another_name(po
     stage::insert(&mut conn, &personal).await.unwrap();
     let app = app::get(&mut conn, app).await.unwrap();
     let branch: BranchName = "ann".parse().unwrap();
-    let preview = order::preview(&mut conn, &app, &branch, Some(7), moment()).await.unwrap();
+    let preview = support::preview(&mut conn, &app, "ann", Some(7), moment()).await;
     assert!(preview.name.as_str().starts_with("ann-"), "{}", preview.name);
     assert_eq!(preview.kind, StageKind::Preview);
 
     // removing the branch's preview finds the preview alone
     let found = stage::find_preview(&mut conn, app.id, &branch).await.unwrap().unwrap();
     assert_eq!(found.id, preview.id);
-    order::removal(&mut conn, &app, &found, BuildEvent::BranchDeleted, None, moment())
-        .await
-        .unwrap();
+    let deleted = RemovalWanted::by(BuildEvent::BranchDeleted, "a-delivery");
+    order::removal(&mut conn, &app, &found, deleted, moment()).await.unwrap();
     let kept = stage::get(&mut conn, personal.id).await.unwrap();
     assert_eq!((kept.state, kept.active_at), (StageState::Active, at(0)));
 }
@@ -57,14 +57,14 @@ async fn a_webhook_never_removes_a_personal_stage_and_a_person_does(pool: PgPool
     stage::insert(&mut conn, &personal).await.unwrap();
     let app = app::get(&mut conn, app).await.unwrap();
     let ann = stage::get(&mut conn, personal.id).await.unwrap();
-    let (event, delivery) = (BuildEvent::BranchDeleted, Some("a-delivery"));
-    let refused =
-        order::removal(&mut conn, &app, &ann, event, delivery, moment()).await.unwrap_err();
+    let deleted = RemovalWanted::by(BuildEvent::BranchDeleted, "a-delivery");
+    let refused = order::removal(&mut conn, &app, &ann, deleted, moment()).await.unwrap_err();
     assert!(matches!(&refused, Error::NotAllowed(why) if why.contains("personal")), "{refused}");
     let kept = stage::get(&mut conn, personal.id).await.unwrap();
     assert_eq!(kept.state, StageState::Active);
 
-    let removal = order::removal(&mut conn, &app, &ann, BuildEvent::Manual, None, moment()).await;
+    let by_hand = RemovalWanted::by_hand(RemoveHow::Careful);
+    let removal = order::removal(&mut conn, &app, &ann, by_hand, moment()).await;
     assert!(matches!(removal.unwrap(), Removal::NothingThere));
     let gone = stage::get(&mut conn, personal.id).await.unwrap();
     assert_eq!(gone.state, StageState::Closed);

@@ -8,12 +8,15 @@ use model::build::{BuildEvent, Purpose, Source};
 use model::job::JobKind;
 use model::pipeline::{Framework, Service, Step};
 use model::plan::Condition;
+use model::rule::Preview;
 use model::stage::StageKind;
 use model::{AppId, BuildId, InstanceId, JobId, Region, StageId, WorkerId};
 use sqlx::PgConnection;
+use store::app::App;
 use store::build::NewBuild;
 use store::job::{NewJob, NewJobState, Work};
-use store::stage::NewStage;
+use store::order::{Moment, Place, PreviewWanted};
+use store::stage::{NewStage, Stage};
 use uuid::Uuid;
 
 /// Ids that sort in the order in which they were made, as version 7 ones do.
@@ -138,13 +141,28 @@ pub(crate) fn new_job(build: BuildId, kind: JobKind, instance: Option<InstanceId
     let work = match kind {
         JobKind::Plan => None,
         JobKind::PostDeploy => Some(Work::Step(Step::new("./smoke-test"))),
-        JobKind::Test | JobKind::Package | JobKind::Deploy | JobKind::Remove => {
-            Some(Work::from(service("restapi")))
-        }
+        JobKind::Sweep => Some(Work::Sweep {
+            profile: "development".parse().expect("a profile"),
+            regions: vec![region("us-east-1")],
+        }),
+        JobKind::Test
+        | JobKind::Package
+        | JobKind::Deploy
+        | JobKind::Remove
+        | JobKind::Rollback
+        | JobKind::Recover
+        | JobKind::Foresee
+        | JobKind::Drift => Some(Work::from(service("restapi"))),
     };
     let region = match kind {
-        JobKind::Plan | JobKind::Test | JobKind::PostDeploy => None,
-        JobKind::Package | JobKind::Deploy | JobKind::Remove => Some(region("us-east-1")),
+        JobKind::Plan | JobKind::Test | JobKind::PostDeploy | JobKind::Sweep => None,
+        JobKind::Package
+        | JobKind::Deploy
+        | JobKind::Remove
+        | JobKind::Rollback
+        | JobKind::Recover
+        | JobKind::Foresee
+        | JobKind::Drift => Some(region("us-east-1")),
     };
     NewJob {
         id: JobId(id()),
@@ -181,4 +199,21 @@ pub(crate) async fn claim(conn: &mut PgConnection) -> Option<store::job::Job> {
 pub(crate) async fn settle(conn: &mut PgConnection) -> Vec<BuildId> {
     let dirty = store::build::take_dirty(conn, 100).await.expect("marked builds");
     dirty.into_iter().map(|build| build.id).collect()
+}
+
+/// The preview of a branch, for a pull request against master.
+pub(crate) async fn preview(
+    conn: &mut PgConnection,
+    app: &App,
+    branch: &str,
+    pull_request: Option<i64>,
+    moment: Moment<'_>,
+) -> Stage {
+    let preview = Preview::OfBranch(branch.parse().expect("a branch"));
+    let base = "master".parse().expect("a branch");
+    let wanted = PreviewWanted { preview: &preview, base: &base, pull_request };
+    match store::order::preview(conn, app, wanted, moment).await.expect("a preview") {
+        Place::Taken(stage) => *stage,
+        Place::Full(limit) => panic!("the app has its {limit} previews"),
+    }
 }
