@@ -3,13 +3,14 @@
 //! What always holds: every name is parsed here; one that git or GitHub cannot have made ends as
 //! an error of the delivery that says so, never deeper in.
 
+use chrono::{DateTime, Utc};
 use github::Event;
 use github::event::{
     GitRef, InstallationAction, PullRequest, PullRequestAction as Said, Push, PushKind,
     RepositoryChange,
 };
 use model::build::Source;
-use model::rule::{PullRequestAction, RepositoryEvent};
+use model::rule::{PullRequestAction, PullRequestEvent, RepositoryEvent};
 use model::{CommitSha, InvalidName};
 
 /// What a delivery asks for.
@@ -17,6 +18,13 @@ use model::{CommitSha, InvalidName};
 pub(crate) enum Meaning {
     /// The rules decide.
     Event(RepositoryEvent),
+    /// The rules decide, once it is known that nothing newer was heard of the pull request.
+    PullRequest {
+        event: PullRequestEvent,
+        number: i64,
+        /// GitHub's time of it.
+        changed_at: Option<DateTime<Utc>>,
+    },
     /// Rows about the repository itself change.
     Repository(RepositoryChange),
     Installation {
@@ -31,7 +39,7 @@ pub(crate) enum Meaning {
 pub(crate) fn meaning(event: Event) -> Result<Meaning, InvalidName> {
     Ok(match event {
         Event::Push(push) => pushed(&push)?,
-        Event::PullRequest(pull_request) => Meaning::Event(proposed(&pull_request)?),
+        Event::PullRequest(pull_request) => proposed(&pull_request)?,
         Event::Delete(deletion) => match deletion.git_ref {
             GitRef::Branch(branch) => {
                 Meaning::Event(RepositoryEvent::BranchDeleted { branch: branch.parse()? })
@@ -93,21 +101,24 @@ fn pushed(push: &Push) -> Result<Meaning, InvalidName> {
     }))
 }
 
-fn proposed(pull_request: &PullRequest) -> Result<RepositoryEvent, InvalidName> {
+fn proposed(pull_request: &PullRequest) -> Result<Meaning, InvalidName> {
     let action = match &pull_request.action {
         Said::Opened => PullRequestAction::Opened,
         Said::Reopened => PullRequestAction::Reopened,
         Said::Synchronize => PullRequestAction::Synchronized,
+        Said::ReadyForReview => PullRequestAction::ReadyForReview,
+        Said::ConvertedToDraft => PullRequestAction::ConvertedToDraft,
         Said::Closed { .. } => PullRequestAction::Closed,
-        Said::EditedBase { .. } => PullRequestAction::BaseEdited,
+        Said::EditedBase { from } => PullRequestAction::BaseEdited { from: from.parse()? },
     };
-    Ok(RepositoryEvent::PullRequest {
+    let number = number(pull_request.number);
+    let event = PullRequestEvent {
         action,
         source: Source {
             commit: pull_request.head.sha.as_str().parse()?,
             branch: Some(pull_request.head.branch.parse()?),
             tag: None,
-            pull_request: Some(number(pull_request.number)),
+            pull_request: Some(number),
             title: first_line(&pull_request.title).to_owned(),
             author: pull_request
                 .sender
@@ -116,8 +127,10 @@ fn proposed(pull_request: &PullRequest) -> Result<RepositoryEvent, InvalidName> 
                 .unwrap_or_default(),
         },
         base: pull_request.base.branch.parse()?,
+        draft: pull_request.draft,
         fork: pull_request.head.fork,
-    })
+    };
+    Ok(Meaning::PullRequest { event, number, changed_at: pull_request.changed_at })
 }
 
 fn first_line(text: &str) -> &str {

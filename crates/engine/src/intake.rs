@@ -4,15 +4,18 @@
 //! or not at all. One that cannot be understood ends as `failed` with the reason, and may be
 //! replayed; it never stands in the way of those behind it.
 
+use chrono::{DateTime, Utc};
 use github::Event;
 use github::event::{RepositoryAction, RepositoryChange};
 use model::RepositoryName;
-use model::rule::{Decision, decide};
+use model::rule::{Decision, PullRequestAction, PullRequestEvent, RepositoryEvent, decide};
 use store::PgConnection;
 use store::app::App;
 use store::delivery::{Delivery, DeliveryEnd};
+use store::pull_request::{Heard, News, PullRequestState};
 
 use crate::event::{Meaning, meaning};
+use crate::reconcile::{self, Noticed};
 use crate::{Engine, Progress, drain, order};
 
 /// Deliveries taken in one turn, so that the other passes get theirs.
@@ -55,6 +58,9 @@ async fn take(
     conn: &mut PgConnection,
     delivery: &Delivery,
 ) -> anyhow::Result<DeliveryEnd> {
+    if reconcile::is_notice(delivery) {
+        return noticed(engine, conn, delivery).await;
+    }
     let event = match Event::parse(&delivery.event, &delivery.body) {
         Ok(event) => event,
         Err(error) => return Ok(DeliveryEnd::Failed(error.to_string())),
@@ -69,30 +75,191 @@ async fn take(
         Meaning::Installation { id, added, removed } => install(conn, id, &added, &removed).await,
         Meaning::Repository(change) => repository_changed(conn, change).await,
         Meaning::Event(event) => {
-            let Some((name, id)) = repository else {
-                return Ok(DeliveryEnd::Ignored("it names no repository".into()));
+            let app = match addressed(conn, delivery, repository).await? {
+                Ok(app) => app,
+                Err(end) => return Ok(end),
             };
-            let Some(app) = registered(conn, name.as_str(), i64::try_from(id)?).await? else {
-                return Ok(DeliveryEnd::Ignored(format!(
-                    "{name} is not registered here: `greenroom apply` its app file"
-                )));
+            happened(engine, conn, &app, &event, delivery).await
+        }
+        Meaning::PullRequest { event, number, changed_at } => {
+            let app = match addressed(conn, delivery, repository).await? {
+                Ok(app) => app,
+                Err(end) => return Ok(end),
             };
-            // replayed: what it set in motion is there, and it has no second effect
-            let made = store::build::made_by(conn, app.id, &delivery.guid).await?;
-            if let [first, ..] = made[..] {
-                return Ok(DeliveryEnd::Done(format!("replayed: build {first} exists already")));
-            }
-            let wanted = match decide(&app.settings, &event) {
-                Decision::Start(wanted) => wanted,
-                Decision::Nothing { reason } => return Ok(DeliveryEnd::Ignored(reason)),
-            };
-            let mut done = Vec::new();
-            for wanted in wanted {
-                done.push(order::carry_out(engine, conn, &app, wanted, &delivery.guid).await?);
-            }
-            Ok(DeliveryEnd::Done(done.join("; ")))
+            let changed_at = changed_at.unwrap_or_else(|| engine.now());
+            proposed(engine, conn, &app, event, number, changed_at, delivery).await
         }
     }
+}
+
+/// What a look at GitHub saw, treated as the webhook that never came.
+async fn noticed(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    delivery: &Delivery,
+) -> anyhow::Result<DeliveryEnd> {
+    let Noticed { app, meaning } = match reconcile::take(conn, delivery).await? {
+        Ok(noticed) => noticed,
+        Err(overtaken) => return Ok(DeliveryEnd::Ignored(overtaken)),
+    };
+    if let Some(end) = replayed(conn, &app, delivery).await? {
+        return Ok(end);
+    }
+    match meaning {
+        Meaning::Event(event) => happened(engine, conn, &app, &event, delivery).await,
+        Meaning::PullRequest { event, number, changed_at } => {
+            let changed_at = changed_at.unwrap_or_else(|| engine.now());
+            proposed(engine, conn, &app, event, number, changed_at, delivery).await
+        }
+        Meaning::Repository(_) | Meaning::Installation { .. } | Meaning::Nothing(_) => {
+            anyhow::bail!("a notice is about branches and pull requests")
+        }
+    }
+}
+
+/// Something happened to a branch or a tag.
+async fn happened(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    app: &App,
+    event: &RepositoryEvent,
+    delivery: &Delivery,
+) -> anyhow::Result<DeliveryEnd> {
+    match event {
+        RepositoryEvent::BranchDeleted { branch } => {
+            store::pull_request::branch_gone(conn, app.id, branch).await?;
+        }
+        RepositoryEvent::Pushed { .. } | RepositoryEvent::PullRequest(_) => {}
+    }
+    decided(engine, conn, app, event, delivery).await
+}
+
+/// Something happened to a pull request.
+async fn proposed(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    app: &App,
+    event: PullRequestEvent,
+    number: i64,
+    changed_at: DateTime<Utc>,
+    delivery: &Delivery,
+) -> anyhow::Result<DeliveryEnd> {
+    if let Some(heard) = heard(&event, number, changed_at) {
+        match store::pull_request::note(conn, app.id, &heard).await? {
+            News::Fresh => used(engine, conn, app, number, &event.action).await?,
+            News::Stale => {
+                return Ok(DeliveryEnd::Ignored(format!(
+                    "it came late: what happened to pull request #{number} after it is known \
+                     already"
+                )));
+            }
+        }
+    }
+    decided(engine, conn, app, &RepositoryEvent::PullRequest(event), delivery).await
+}
+
+/// The app that a delivery is for; or how the delivery ends without one, or as a replay.
+async fn addressed(
+    conn: &mut PgConnection,
+    delivery: &Delivery,
+    repository: Option<(RepositoryName, u64)>,
+) -> anyhow::Result<Result<App, DeliveryEnd>> {
+    let Some((name, id)) = repository else {
+        return Ok(Err(DeliveryEnd::Ignored("it names no repository".into())));
+    };
+    let Some(app) = registered(conn, name.as_str(), i64::try_from(id)?).await? else {
+        return Ok(Err(DeliveryEnd::Ignored(format!(
+            "{name} is not registered here: `greenroom apply` its app file"
+        ))));
+    };
+    Ok(match replayed(conn, &app, delivery).await? {
+        Some(end) => Err(end),
+        None => Ok(app),
+    })
+}
+
+/// What a replayed delivery set in motion is there, and it has no second effect.
+async fn replayed(
+    conn: &mut PgConnection,
+    app: &App,
+    delivery: &Delivery,
+) -> anyhow::Result<Option<DeliveryEnd>> {
+    let made = store::build::made_by(conn, app.id, &delivery.guid).await?;
+    Ok(match made[..] {
+        [first, ..] => Some(DeliveryEnd::Done(format!("replayed: build {first} exists already"))),
+        [] => None,
+    })
+}
+
+async fn decided(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    app: &App,
+    event: &RepositoryEvent,
+    delivery: &Delivery,
+) -> anyhow::Result<DeliveryEnd> {
+    let wanted = match decide(&app.settings, event) {
+        Decision::Start(wanted) => wanted,
+        Decision::Nothing { reason } => return Ok(DeliveryEnd::Ignored(reason)),
+    };
+    let about = match event {
+        RepositoryEvent::PullRequest(event) => event.source.pull_request,
+        RepositoryEvent::Pushed { .. } | RepositoryEvent::BranchDeleted { .. } => None,
+    };
+    let mut done = Vec::new();
+    for wanted in wanted {
+        done.extend(order::carry_out(engine, conn, app, wanted, about, &delivery.guid).await?);
+    }
+    Ok(DeliveryEnd::Done(done.join("; ")))
+}
+
+/// What is to be noted of a pull request; nothing of a fork's, which has no preview.
+fn heard(event: &PullRequestEvent, number: i64, changed_at: DateTime<Utc>) -> Option<Heard> {
+    let branch = event.source.branch.clone().filter(|_| !event.fork)?;
+    let state = match &event.action {
+        PullRequestAction::Closed => PullRequestState::Closed,
+        PullRequestAction::Opened
+        | PullRequestAction::Reopened
+        | PullRequestAction::Synchronized
+        | PullRequestAction::ReadyForReview
+        | PullRequestAction::ConvertedToDraft
+        | PullRequestAction::BaseEdited { .. } => PullRequestState::Open,
+    };
+    Some(Heard {
+        number,
+        branch,
+        base: event.base.clone(),
+        commit: event.source.commit.clone(),
+        title: event.source.title.clone(),
+        author: event.source.author.clone(),
+        draft: event.draft,
+        state,
+        changed_at,
+    })
+}
+
+/// Whoever changes a pull request needs its preview, also when nothing is built for it.
+async fn used(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    app: &App,
+    number: i64,
+    action: &PullRequestAction,
+) -> anyhow::Result<()> {
+    match action {
+        PullRequestAction::Closed => return Ok(()),
+        PullRequestAction::Opened
+        | PullRequestAction::Reopened
+        | PullRequestAction::Synchronized
+        | PullRequestAction::ReadyForReview
+        | PullRequestAction::ConvertedToDraft
+        | PullRequestAction::BaseEdited { .. } => {}
+    }
+    let known = store::pull_request::find(conn, app.id, number).await?;
+    if let Some(stage) = known.and_then(|known| known.stage_id) {
+        store::order::use_stage(conn, app, stage, engine.now()).await?;
+    }
+    Ok(())
 }
 
 /// The app of a repository, by GitHub's number of it if we know that, else by name. A first

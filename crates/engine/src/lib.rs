@@ -2,23 +2,32 @@
 //!
 //! What always holds: a pass re-reads the rows, does what is missing, and may be interrupted
 //! anywhere; each piece of work is one short transaction, and no transaction spans an HTTP call.
-//! One process at a time runs the passes, and one reports: it holds a lock of the database
-//! ([`store::leader`]).
+//! One process at a time runs the passes, one reports and one reconciles: it holds a lock of the
+//! database ([`store::leader`]).
 //! After a crash the next process finds the same rows and goes on.
 //!
 //! | pass | does |
 //! |---|---|
 //! | [`intake`] | a delivery becomes builds, by the app's rules |
-//! | [`settle`] | a build whose jobs changed: cancel, plan, unblock, finish, want statuses |
+//! | [`settle`] | a build whose jobs changed: cancel, plan, unblock, finish, want statuses, deployments and comments |
+//! | [`gates`] | builds that wait are looked at when time may let them go on |
+//! | [`previews`] | a preview that nobody needs is removed, one that could not be is tried again |
 //! | [`leases`] | a job whose worker fell silent is given to another |
 //! | [`report`] | what GitHub should show is sent to GitHub |
+//! | [`reconcile`] | what GitHub has and no webhook told is put into intake's queue |
+//! | [`inspect`] | stages and accounts are looked at on their schedule |
 
 mod event;
+mod gates;
+mod inspect;
 mod intake;
 mod leases;
 mod order;
+mod previews;
+mod reconcile;
 mod report;
 mod settle;
+mod surface;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -28,9 +37,12 @@ use chrono::{DateTime, Utc};
 use store::Database;
 use store::leader::Leader;
 use store::signals::Signals;
+use store::vault::Vault;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+pub use reconcile::Reconcile;
 
 /// How long a pass waits for a wake-up before it looks by itself.
 const POLL: Duration = Duration::from_secs(1);
@@ -47,6 +59,10 @@ pub struct Parts {
     pub public_url: String,
     pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     pub ids: Arc<dyn Fn() -> Uuid + Send + Sync>,
+    /// How often the server looks by itself.
+    pub reconcile: Reconcile,
+    /// Opens the app's secrets, so that none of them is written on GitHub.
+    pub vault: Vault,
 }
 
 /// The passes, ready to run.
@@ -88,7 +104,7 @@ impl Engine {
 
     /// Runs until `stop`. An error ends a turn, never the engine.
     pub async fn run(self, stop: CancellationToken) {
-        tokio::join!(self.passes(&stop), self.reports(&stop));
+        tokio::join!(self.passes(&stop), self.reports(&stop), reconcile::run(&self, &stop));
     }
 
     async fn passes(&self, stop: &CancellationToken) {
@@ -120,7 +136,7 @@ impl Engine {
                 if let Err(error) = self.report(&mut leader, &github).await {
                     tracing::error!(
                         error = format!("{error:#}"),
-                        "statuses could not be sent; tried again"
+                        "GitHub could not be told; tried again"
                     );
                     pause(RECOVERY, stop).await;
                     break;
@@ -162,8 +178,19 @@ impl Engine {
     pub async fn turn(&self) -> anyhow::Result<Progress> {
         let intake = intake::pass(self).await?;
         let leases = leases::pass(self).await?;
+        let gates = gates::pass(self).await?;
+        let previews = previews::pass(self).await?;
         let settled = settle::pass(self).await?;
-        Ok(intake.and(leases).and(settled))
+        Ok(intake.and(leases).and(previews).and(gates).and(settled))
+    }
+
+    /// One look at what no event tells of: at GitHub, and whether stacks are to be looked at.
+    pub async fn look_around(&self) -> anyhow::Result<()> {
+        inspect::pass(self).await?;
+        if let Some(github) = &self.github {
+            reconcile::look(self, github, &mut reconcile::Memory::default()).await?;
+        }
+        Ok(())
     }
 
     fn now(&self) -> DateTime<Utc> {

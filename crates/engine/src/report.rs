@@ -1,20 +1,26 @@
 //! Tells GitHub what the outbox wants it to show.
 //!
-//! What always holds: a row holds one context's newest wanted state, so a lost send heals with
-//! the next, and an older state never overtakes a newer one. A refusal that a retry cannot mend
-//! is kept on the row; any other is tried again, no sooner than GitHub allows. After a crash
-//! between the call and its note the same status is sent twice, which GitHub takes as once.
+//! What always holds: a row holds the newest wish about one thing, so a lost send heals with the
+//! next, and an older state never overtakes a newer one. A refusal that a retry cannot mend is kept
+//! on the row; any other is tried again, no sooner than GitHub allows. After a crash between the
+//! call and its note the same wish is sent twice, which GitHub takes as once: a status replaces its
+//! like, and comments and deployments are looked for before they are made.
+
+mod comment;
+mod deployment;
 
 use std::time::Duration;
 
 use github::{GitHub, Status, StatusState};
-use store::outbox::OutboxRow;
+use store::outbox::{OutboxRow, StatusWish, Wish};
 
 use crate::{Engine, Progress};
 
 const PER_TURN: i64 = 20;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(300);
+/// For what waits until somebody grants us something: many rows may wait for the same.
+const LAST_RETRY_OF_MISSING_RIGHT: Duration = Duration::from_secs(60 * 60);
 
 pub(crate) async fn pass(engine: &Engine, github: &GitHub) -> anyhow::Result<Progress> {
     let mut conn = engine.db.acquire().await?;
@@ -23,62 +29,128 @@ pub(crate) async fn pass(engine: &Engine, github: &GitHub) -> anyhow::Result<Pro
     let mut progress = Progress::None;
     for row in due {
         progress = Progress::Made;
-        let sent = send(github, &row).await;
-        let mut conn = engine.db.acquire().await?;
-        match sent {
-            Ok(()) => store::outbox::sent(&mut conn, row.id, row.version).await?,
-            Err(error) => {
-                let text = error.to_string();
-                match after(&error, row.attempts) {
-                    After::Retry(wait) => {
-                        let at = engine.now() + wait;
-                        store::outbox::retry(&mut conn, row.id, &text, at).await?;
-                    }
-                    After::GiveUp => {
-                        store::outbox::reject(&mut conn, row.id, &text, engine.now()).await?;
-                    }
-                }
-                tracing::warn!(repository = %row.repository, context = row.wanted.status.context, error = text, "a status was not taken");
+        match send(engine, github, &row).await {
+            Ok(()) => {
+                let mut conn = engine.db.acquire().await?;
+                store::outbox::sent(&mut conn, row.id, row.version).await?;
             }
+            Err(Unsent::GitHub(error)) => {
+                if put_off(engine, &row, &error).await? == Next::Later {
+                    break;
+                }
+            }
+            Err(Unsent::Note(error)) => return Err(error),
         }
     }
     Ok(progress)
 }
 
-async fn send(github: &GitHub, row: &OutboxRow) -> Result<(), github::Error> {
+/// Why a wish is not known to be done.
+enum Unsent {
+    GitHub(github::Error),
+    /// GitHub was told, and the row was not.
+    Note(anyhow::Error),
+}
+
+impl From<github::Error> for Unsent {
+    fn from(error: github::Error) -> Self {
+        Self::GitHub(error)
+    }
+}
+
+impl From<store::Error> for Unsent {
+    fn from(error: store::Error) -> Self {
+        Self::Note(error.into())
+    }
+}
+
+async fn send(engine: &Engine, github: &GitHub, row: &OutboxRow) -> Result<(), Unsent> {
+    match &row.wish {
+        Wish::Status(wish) => send_status(github, row, wish).await,
+        Wish::Comment(wish) => comment::send(engine, github, row, wish).await,
+        Wish::Deployment(wish) => deployment::send(engine, github, row, wish).await,
+    }
+}
+
+async fn send_status(github: &GitHub, row: &OutboxRow, wish: &StatusWish) -> Result<(), Unsent> {
     let status = Status {
-        state: match row.wanted.status.state {
+        state: match wish.status.state {
             model::status::StatusState::Pending => StatusState::Pending,
             model::status::StatusState::Success => StatusState::Success,
             model::status::StatusState::Failure => StatusState::Failure,
             model::status::StatusState::Error => StatusState::Error,
         },
-        context: row.wanted.status.context.clone(),
-        description: row.wanted.status.description.clone(),
-        target_url: Some(row.wanted.target_url.clone()),
+        context: wish.status.context.clone(),
+        description: wish.status.description.clone(),
+        target_url: Some(wish.target_url.clone()),
     };
-    github.create_status(&row.repository, &row.commit, &status).await
+    Ok(github.create_status(&row.repository, &wish.commit, &status).await?)
+}
+
+/// Notes what GitHub made of the row's wish, so that the next wish changes it.
+async fn remember(engine: &Engine, row: &OutboxRow, github_id: Option<u64>) -> Result<(), Unsent> {
+    let id = github_id.map(i64::try_from).transpose();
+    let id = id.map_err(|error| Unsent::Note(error.into()))?;
+    let mut conn = engine.db.acquire().await?;
+    Ok(store::outbox::remember(&mut conn, row.id, id).await?)
+}
+
+/// What GitHub made of an earlier wish of the row.
+fn remembered(row: &OutboxRow) -> Option<u64> {
+    row.github_id.and_then(|id| u64::try_from(id).ok())
+}
+
+/// Whether GitHub may be asked for anything else now.
+#[derive(PartialEq, Eq)]
+enum Next {
+    AtOnce,
+    Later,
+}
+
+async fn put_off(engine: &Engine, row: &OutboxRow, error: &github::Error) -> anyhow::Result<Next> {
+    let text = error.to_string();
+    tracing::warn!(repository = %row.repository, wish = row.wish.what(), error = text, "GitHub did not take it");
+    let mut conn = engine.db.acquire().await?;
+    match after(error, row.attempts) {
+        After::Retry(wait) => {
+            let at = engine.now() + wait;
+            store::outbox::retry(&mut conn, row.id, &text, at).await?;
+        }
+        After::RetryAll(wait) => {
+            let at = engine.now() + wait;
+            store::outbox::retry(&mut conn, row.id, &text, at).await?;
+            store::outbox::hold(&mut conn, &row.repository, at).await?;
+            return Ok(Next::Later);
+        }
+        After::GiveUp => {
+            store::outbox::reject(&mut conn, row.id, &text, engine.now()).await?;
+        }
+    }
+    Ok(Next::AtOnce)
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum After {
     Retry(Duration),
+    /// GitHub wants to be left alone altogether: who goes on asking is shut out for longer.
+    RetryAll(Duration),
     GiveUp,
 }
 
 /// GitHub's own word on when to come back, else twice the last wait. What an operator can mend
-/// (a token, a permission) is retried too: the statuses appear when it is mended.
+/// (a token, a permission) is retried too: what is owed appears when it is mended.
 fn after(error: &github::Error, attempts: i32) -> After {
     use github::Error as E;
-    let doubled = FIRST_RETRY.saturating_mul(1 << attempts.clamp(0, 16)).min(LAST_RETRY);
+    let doubled = |longest| FIRST_RETRY.saturating_mul(1 << attempts.clamp(0, 16)).min(longest);
     match error {
         E::Rejected { .. } => After::GiveUp,
-        E::Unauthorized { .. }
-        | E::Forbidden { .. }
-        | E::NotVisible { .. }
-        | E::RateLimited { .. }
-        | E::Unavailable { .. }
-        | E::Garbled { .. } => After::Retry(error.retry_after().unwrap_or(doubled)),
+        E::RateLimited { retry_after } => After::RetryAll(*retry_after),
+        E::Unauthorized { .. } | E::Forbidden { .. } | E::NotVisible { .. } => {
+            After::Retry(doubled(LAST_RETRY_OF_MISSING_RIGHT))
+        }
+        E::Unavailable { .. } | E::Garbled { .. } => {
+            After::Retry(error.retry_after().unwrap_or_else(|| doubled(LAST_RETRY)))
+        }
     }
 }
 
@@ -102,12 +174,19 @@ mod tests {
         let wait = Duration::from_secs(90);
         assert_eq!(after(&away(Some(wait)), 0), After::Retry(wait));
         let limited = github::Error::RateLimited { retry_after: wait };
-        assert_eq!(after(&limited, 0), After::Retry(wait));
+        assert_eq!(after(&limited, 0), After::RetryAll(wait));
     }
 
     #[test]
     fn what_github_will_never_take_is_given_up() {
         let rejected = github::Error::Rejected { status: 422, message: "no such sha".into() };
         assert_eq!(after(&rejected, 0), After::GiveUp);
+    }
+
+    #[test]
+    fn a_right_that_is_missing_is_asked_for_every_hour_until_it_is_granted() {
+        let forbidden = github::Error::Forbidden { message: "not by integration".into() };
+        assert_eq!(after(&forbidden, 0), After::Retry(Duration::from_secs(1)));
+        assert_eq!(after(&forbidden, 30), After::Retry(Duration::from_secs(3600)));
     }
 }

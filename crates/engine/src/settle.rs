@@ -1,5 +1,5 @@
 //! A build whose jobs changed is brought as far as it can be: canceled work ended, the plan drawn,
-//! jobs unblocked, the outcome found, the statuses wanted.
+//! jobs unblocked, the outcome found, and what GitHub is to show of it wanted.
 //!
 //! What always holds: this is the one place that plans and finishes builds. It works from the
 //! rows alone, in one transaction a build, and leaves a settled build settled: a second look
@@ -7,20 +7,20 @@
 
 mod cancel;
 mod conclude;
+mod gates;
 mod ground;
 mod plan;
 
 use model::JobId;
 use model::job::{JobEvent, JobKind, JobState};
 use model::plan::{JobView, advance};
-use model::status::{End, statuses};
 use store::PgConnection;
-use store::app::App;
 use store::build::Build;
+use store::gate::Gates;
 use store::job::Job;
-use store::outbox::Want;
 use store::signals::Topic;
 
+use crate::surface::{self, Settled};
 use crate::{Engine, Progress, drain};
 use plan::Drawn;
 
@@ -50,6 +50,7 @@ async fn settle(engine: &Engine, conn: &mut PgConnection, build: &Build) -> anyh
     let app = store::app::get(conn, build.app_id).await?;
     let mut build = build.clone();
     let mut jobs = store::job::list(conn, build.id).await?;
+    let mut held = None;
     if build.outcome.is_none() {
         if let Some(reason) = cancel::wanted(&build) {
             cancel::carry_out(engine, conn, &build, &jobs, &reason).await?;
@@ -63,14 +64,22 @@ async fn settle(engine: &Engine, conn: &mut PgConnection, build: &Build) -> anyh
             }
         }
         jobs = store::job::list(conn, build.id).await?;
-        if unblock(engine, conn, &jobs).await? {
+        let gates = gates::load(engine, conn, &app, &build, &jobs).await?;
+        if unblock(engine, conn, &build, &jobs, gates.as_ref()).await? {
             jobs = store::job::list(conn, build.id).await?;
         }
         if build.outcome.is_none() {
             build.outcome = conclude::conclude(engine, conn, &build, &jobs).await?;
+            gates::passed(conn, &build).await?;
+        }
+        if let Some(gates) = &gates {
+            gates::stand(engine, conn, &build, gates, &jobs).await?;
+            held = gates::held(gates, &jobs);
         }
     }
-    want_statuses(engine, conn, &app, &build, &jobs).await
+    let held = held.as_deref();
+    let settled = Settled { app: &app, build: &build, jobs: &jobs, held };
+    surface::want(engine, conn, settled).await
 }
 
 fn plan_succeeded(jobs: &[Job]) -> bool {
@@ -79,40 +88,31 @@ fn plan_succeeded(jobs: &[Job]) -> bool {
         .any(|job| job.kind == JobKind::Plan && job.state == JobState::Finished(Outcome::Succeeded))
 }
 
-/// Moves the jobs whose needs are decided; says whether any moved.
-async fn unblock(engine: &Engine, conn: &mut PgConnection, jobs: &[Job]) -> anyhow::Result<bool> {
-    let moves: Vec<(JobId, JobEvent)> = advance(&views(jobs));
+/// Moves the jobs whose needs are decided, as far as their stage lets them; says whether any moved.
+async fn unblock(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    build: &Build,
+    jobs: &[Job],
+    gates: Option<&Gates>,
+) -> anyhow::Result<bool> {
+    let mut moves: Vec<(JobId, JobEvent)> = advance(&views(jobs));
+    if let Some(gates) = gates {
+        moves = gates::moves(conn, build, gates, jobs, moves).await?;
+    }
     for (job, event) in &moves {
-        store::job::transition(conn, *job, event, engine.now()).await?;
+        match (event, store::job::transition(conn, *job, event, engine.now()).await) {
+            // a worker was faster: what has begun goes on
+            (JobEvent::Held, Err(store::Error::NotAllowed(_))) => {}
+            (_, moved) => {
+                moved?;
+            }
+        }
     }
     Ok(!moves.is_empty())
 }
 
-async fn want_statuses(
-    engine: &Engine,
-    conn: &mut PgConnection,
-    app: &App,
-    build: &Build,
-    jobs: &[Job],
-) -> anyhow::Result<()> {
-    let stage = build.stage.as_ref().zip(build.stage_kind);
-    let end = build.outcome.map(|outcome| End { outcome, reason: build.reason.as_deref() });
-    let wanted = statuses(build.purpose, stage, build.planned.as_deref(), &views(jobs), end);
-    let target = format!("{}/apps/{}/builds/{}", engine.public_url, app.name, build.number);
-    for status in &wanted {
-        let want = Want {
-            repository: &app.repository,
-            commit: &build.source.commit,
-            build: build.number,
-            status,
-            target_url: &target,
-        };
-        store::outbox::want(conn, engine.id(), &want, engine.now()).await?;
-    }
-    Ok(())
-}
-
-fn views(jobs: &[Job]) -> Vec<JobView<'_>> {
+pub(crate) fn views(jobs: &[Job]) -> Vec<JobView<'_>> {
     jobs.iter()
         .map(|job| JobView {
             id: job.id,

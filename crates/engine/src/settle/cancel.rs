@@ -28,8 +28,8 @@ pub(super) async fn carry_out(
     let superseded = build.superseded_by.is_some();
     for job in jobs {
         match &job.state {
-            JobState::Blocked | JobState::Queued { .. } if begun(job) => {}
-            JobState::Blocked | JobState::Queued { .. } => {
+            JobState::Blocked | JobState::Waiting | JobState::Queued { .. } if begun(job) => {}
+            JobState::Blocked | JobState::Waiting | JobState::Queued { .. } => {
                 let event = JobEvent::Canceled { reason: reason.to_owned() };
                 store::job::transition(conn, job.id, &event, now).await?;
             }

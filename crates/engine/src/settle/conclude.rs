@@ -1,13 +1,13 @@
 //! Ends a build whose jobs have all ended, and the preview that it removed.
 
 use model::build::{BuildOutcome, Purpose};
-use model::job::{JobState, Outcome};
+use model::job::{JobKind, JobState, Outcome};
 use model::stage::{StageKind, StageState};
 use store::PgConnection;
 use store::build::Build;
 use store::job::Job;
 
-use crate::Engine;
+use crate::{Engine, previews};
 
 /// The outcome, if the build has come to its end.
 pub(super) async fn conclude(
@@ -23,12 +23,20 @@ pub(super) async fn conclude(
     // a removal of a stage that held nothing has nothing to do and is done
     let outcome = match (build.purpose, outcome) {
         (Purpose::Remove, BuildOutcome::Skipped) => BuildOutcome::Succeeded,
-        (Purpose::Remove | Purpose::Deploy | Purpose::Test, outcome) => outcome,
+        (
+            Purpose::Remove
+            | Purpose::Deploy
+            | Purpose::Test
+            | Purpose::Rollback
+            | Purpose::Recover
+            | Purpose::Inspect,
+            outcome,
+        ) => outcome,
     };
     let reason = reason(build, jobs, outcome);
     store::build::finish(conn, build.id, outcome, reason.as_deref(), engine.now()).await?;
     if build.purpose == Purpose::Remove {
-        close_stage(engine, conn, build).await?;
+        close_stage(engine, conn, build, outcome).await?;
     }
     Ok(Some(outcome))
 }
@@ -36,9 +44,32 @@ pub(super) async fn conclude(
 fn reason(build: &Build, jobs: &[Job], outcome: BuildOutcome) -> Option<String> {
     match outcome {
         BuildOutcome::Succeeded => None,
-        BuildOutcome::Skipped => Some("nothing changed since the last deployment".into()),
+        // one that says from the beginning why it does little says no less at its end
+        BuildOutcome::Skipped => {
+            let usual = || "nothing changed since the last deployment".into();
+            Some(build.reason.clone().unwrap_or_else(usual))
+        }
         BuildOutcome::Canceled | BuildOutcome::Superseded => build.cancel_reason.clone(),
-        BuildOutcome::Failed => jobs.iter().find_map(failed),
+        BuildOutcome::Failed => {
+            jobs.iter().filter(|job| decides(build.purpose, job.kind)).find_map(failed)
+        }
+    }
+}
+
+/// Whether a build that fails can have failed because of such a job.
+fn decides(purpose: Purpose, kind: JobKind) -> bool {
+    match kind {
+        JobKind::Foresee => false,
+        JobKind::Drift => purpose == Purpose::Inspect,
+        JobKind::Plan
+        | JobKind::Test
+        | JobKind::Package
+        | JobKind::Deploy
+        | JobKind::Remove
+        | JobKind::PostDeploy
+        | JobKind::Rollback
+        | JobKind::Recover
+        | JobKind::Sweep => true,
     }
 }
 
@@ -58,6 +89,7 @@ async fn close_stage(
     engine: &Engine,
     conn: &mut PgConnection,
     build: &Build,
+    outcome: BuildOutcome,
 ) -> anyhow::Result<()> {
     let Some(stage) = build.stage_id else { return Ok(()) };
     let stage = store::stage::get(conn, stage).await?;
@@ -65,11 +97,13 @@ async fn close_stage(
         // a newer push brought the branch, and with it the preview, back
         return Ok(());
     }
-    let left = !store::instance::standing(conn, stage.id).await?.is_empty();
-    let state = match (left, stage.kind) {
-        (true, _) => StageState::RemoveFailed,
-        (false, StageKind::Preview | StageKind::Personal) => StageState::Closed,
-        (false, StageKind::LongLived) => StageState::Active,
+    let left = store::instance::standing(conn, stage.id).await?;
+    if !left.is_empty() {
+        return previews::removal_failed(engine, conn, &stage, &left, outcome).await;
+    }
+    let state = match stage.kind {
+        StageKind::Preview | StageKind::Personal => StageState::Closed,
+        StageKind::LongLived => StageState::Active,
     };
     store::stage::set_state(conn, stage.id, state, engine.now()).await?;
     Ok(())
@@ -78,7 +112,7 @@ async fn close_stage(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::job::{Failure, FailureKind, JobKind};
+    use model::job::{Failure, FailureKind};
     use model::plan::Condition;
     use model::{BuildId, JobId};
 

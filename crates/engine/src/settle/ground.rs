@@ -10,6 +10,7 @@ use model::deployment::InstanceState;
 use model::output::Certainty;
 use model::pipeline::{Dependency, DependencyOrigin};
 use model::plan::{Base, Decision, Deployed, Findings, Place, PlannedService, Regions};
+use model::stage::StageKind;
 use model::{CommitSha, ParameterKey, Region, ServiceName, StageId, StageName};
 use store::PgConnection;
 use store::app::App;
@@ -29,6 +30,9 @@ pub(super) struct Ground {
     /// The services that a newer build has deployed, with its number.
     newer: BTreeMap<ServiceName, i64>,
     only: Option<BTreeSet<ServiceName>>,
+    /// The long-lived stage that a pull request's change is foreseen for, and where it has its
+    /// services.
+    foreseen: Option<(StageName, Regions)>,
 }
 
 impl Ground {
@@ -40,22 +44,39 @@ impl Ground {
         findings: &Findings,
     ) -> anyhow::Result<Self> {
         let stage = store::stage::get(conn, stage).await?;
-        let instances = store::instance::list(conn, stage.id).await?;
+        let mut instances = store::instance::list(conn, stage.id).await?;
+        // one whose removal goes on may still be called deployed, and will not be
+        let doomed = store::order::doomed(conn, stage.id).await?;
+        for instance in instances.iter_mut().filter(|instance| doomed.contains(&instance.id)) {
+            instance.state = InstanceState::Removing;
+        }
         let base = match stage.spared_by(&app.settings, build.preview_deploy) {
             Some(name) => Some((name.clone(), store::instance::whole(conn, app.id, name).await?)),
             None => None,
         };
         let parameters = stage.plain_parameters_in(&app.settings);
         let newer = newer(build, &instances);
+        let returning = store::instance::returning(conn, stage.id, build.id).await?;
+        let mut deployed = deployed(&stage, &instances, &parameters, base.is_some());
+        for place in returning {
+            let reason = "it is being rolled back".to_owned();
+            deployed.insert(place, Deployed::NotWhole { reason });
+        }
         Ok(Self {
             only: only(build, findings, &newer),
             newer,
             regions: regions(app, &stage, findings),
-            deployed: deployed(&stage, &instances, &parameters, base.is_some()),
+            foreseen: foreseen(conn, app, &stage, findings).await?,
+            deployed,
             base,
             parameters,
             stage,
         })
+    }
+
+    /// Where the change of a pull request is looked at beside its own preview.
+    pub(super) fn foreseen(&self) -> Option<(&StageName, &Regions)> {
+        self.foreseen.as_ref().map(|(stage, regions)| (stage, regions))
     }
 
     pub(super) fn stage(&self) -> StageId {
@@ -83,6 +104,25 @@ impl Ground {
             parameters: &self.parameters,
         }
     }
+}
+
+/// Only a preview's rule names such a stage. One that was never built has nothing that a change
+/// could be held against.
+async fn foreseen(
+    conn: &mut PgConnection,
+    app: &App,
+    stage: &Stage,
+    findings: &Findings,
+) -> anyhow::Result<Option<(StageName, Regions)>> {
+    match stage.kind {
+        StageKind::Preview => {}
+        StageKind::LongLived | StageKind::Personal => return Ok(None),
+    }
+    let rule = model::rule::rule_of(&app.settings, &stage.name, stage.base.as_ref());
+    let Some(name) = rule.and_then(|rule| rule.foresee.as_ref()) else { return Ok(None) };
+    let there = store::stage::find_open(conn, app.id, name).await?;
+    let there = there.filter(|there| there.kind == StageKind::LongLived);
+    Ok(there.map(|there| (there.name.clone(), regions(app, &there, findings))))
 }
 
 /// Builds that are for different services of a stage do not supersede each other, so they may

@@ -6,14 +6,14 @@ use model::build::{BuildEvent, BuildOutcome};
 use model::job::JobKind;
 use model::plan::{Findings, Plan, PlanInput, PlannedJob, PlannedService, goal};
 use model::worker_api::JobResult;
-use model::{InstanceId, JobId, Region, ServiceName, StageId};
+use model::{InstanceId, JobId, Region, ServiceName, StageId, StageName};
 use store::PgConnection;
 use store::app::App;
 use store::build::Build;
 use store::job::{Job, NewJob, NewJobState, Work};
 
 use super::ground::Ground;
-use crate::Engine;
+use crate::{Engine, inspect};
 
 pub(super) enum Drawn {
     /// The jobs are inserted; this is what is shown of the plan.
@@ -54,11 +54,21 @@ pub(super) async fn draw(
     let instances = match &ground {
         Some(ground) => {
             ground.explain(&mut plan.services);
+            if let Some((_, regions)) = ground.foreseen() {
+                model::plan::foresee(&mut plan, regions);
+            }
             ensure_instances(engine, conn, ground.stage(), &plan).await?
         }
         None => Instances::new(),
     };
-    store::job::insert(conn, &rows(engine, build, findings, &plan, &instances), now).await?;
+    let foreseen = ground.as_ref().and_then(Ground::foreseen).map(|(stage, _)| stage);
+    let rows = rows(engine, build, findings, &plan, &instances, foreseen);
+    if let Some(stage) = build.stage_id {
+        let stage = store::stage::get(conn, stage).await?;
+        let looks = inspect::beside(engine, conn, app, &stage, build.id, &rows).await?;
+        store::job::insert(conn, &looks, now).await?;
+    }
+    store::job::insert(conn, &rows, now).await?;
     store::build::set_planned(conn, build.id, &plan.services).await?;
     Ok(Drawn::Planned(plan.services))
 }
@@ -70,7 +80,11 @@ fn findings(jobs: &[Job]) -> anyhow::Result<&Findings> {
             Some(
                 JobResult::Packaged { .. }
                 | JobResult::Deployed { .. }
-                | JobResult::Removed
+                | JobResult::Removed { .. }
+                | JobResult::Recovered
+                | JobResult::Foreseen { .. }
+                | JobResult::Swept { .. }
+                | JobResult::Drifted { .. }
                 | JobResult::Checked { .. },
             )
             | None => None,
@@ -93,7 +107,8 @@ fn unknown(build: &Build, findings: &Findings) -> Option<String> {
         | BuildEvent::Tag
         | BuildEvent::PullRequest
         | BuildEvent::BranchDeleted
-        | BuildEvent::PullRequestClosed => missing.len() == wanted.len(),
+        | BuildEvent::PullRequestClosed
+        | BuildEvent::Schedule => missing.len() == wanted.len(),
     };
     let known: Vec<&str> = known.into_iter().map(ServiceName::as_str).collect();
     is_mistake.then(|| {
@@ -140,15 +155,17 @@ fn rows(
     findings: &Findings,
     plan: &Plan,
     instances: &Instances,
+    foreseen: Option<&StageName>,
 ) -> Vec<NewJob> {
     let ids: Vec<JobId> = plan.jobs.iter().map(|_| JobId(engine.id())).collect();
     let row = |(id, job): (&JobId, &PlannedJob)| {
         let service = plan.services.iter().map(|planned| &planned.service);
-        let work = match &job.service {
-            Some(name) => {
-                service.into_iter().find(|service| service.name == *name).cloned().map(Work::from)
-            }
-            None => findings.post_deploy.clone().map(Work::Step),
+        let spec = |name: &ServiceName| service.into_iter().find(|one| one.name == *name).cloned();
+        let work = match (&job.service, job.kind, foreseen) {
+            (Some(name), JobKind::Foresee, Some(stage)) => spec(name)
+                .map(|service| Work::Foresee { service: Box::new(service), stage: stage.clone() }),
+            (Some(name), _, _) => spec(name).map(Work::from),
+            (None, _, _) => findings.post_deploy.clone().map(Work::Step),
         };
         let place = job.service.clone().zip(job.region.clone());
         let needs: Vec<JobId> = job.needs.iter().map(|&at| ids[at]).collect();
@@ -159,10 +176,17 @@ fn rows(
             service: job.service.clone(),
             region: job.region.clone(),
             instance_id: match job.kind {
-                JobKind::Deploy | JobKind::Remove => {
-                    place.and_then(|place| instances.get(&place).copied())
-                }
-                JobKind::Plan | JobKind::Test | JobKind::Package | JobKind::PostDeploy => None,
+                JobKind::Deploy
+                | JobKind::Remove
+                | JobKind::Rollback
+                | JobKind::Recover
+                | JobKind::Drift => place.and_then(|place| instances.get(&place).copied()),
+                JobKind::Plan
+                | JobKind::Test
+                | JobKind::Package
+                | JobKind::PostDeploy
+                | JobKind::Foresee
+                | JobKind::Sweep => None,
             },
             work,
             state: if needs.is_empty() { NewJobState::Queued } else { NewJobState::Blocked },

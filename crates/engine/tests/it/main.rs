@@ -7,6 +7,12 @@ extern crate greenroom_engine as engine;
 
 mod base;
 mod follow;
+mod foresee;
+mod gates;
+mod inspect;
 mod intake;
 mod only;
+mod previews;
+mod reconcile;
 mod support;
+mod surface;

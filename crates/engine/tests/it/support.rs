@@ -1,11 +1,12 @@
 //! What the tests share: an engine on the test's database, an app, and a worker's doings.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use engine::{Engine, Parts};
+use engine::{Engine, Parts, Reconcile};
+use github::GitHub;
 use model::app::{PreviewDeploy, parse_json};
 use model::build::{BuildEvent, Purpose, Source};
 use model::job::{Failure, FailureKind, JobKind, JobState, Outcome};
@@ -24,12 +25,28 @@ use store::instance::{Instance, Success};
 use store::job::Job;
 use store::order::{Moment, Order};
 use store::signals::Signals;
+use store::vault::Vault;
 use store::{Database, PgConnection};
 use uuid::Uuid;
 
-fn id() -> Uuid {
+/// Nobody listens there.
+pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:9";
+
+pub(crate) fn id() -> Uuid {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     Uuid::from_u128(u128::from(NEXT.fetch_add(1, Ordering::Relaxed)) << 64)
+}
+
+/// A key of this process's own; nothing here is sealed for long.
+fn vault() -> Vault {
+    static VAULT: LazyLock<Vault> = LazyLock::new(|| {
+        let dir = std::env::temp_dir().join(format!("greenroom-engine-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let vault = Vault::load_or_create(&dir.join("key")).unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+        vault
+    });
+    VAULT.clone()
 }
 
 pub(crate) fn sha(digit: char) -> CommitSha {
@@ -117,16 +134,36 @@ impl World {
     }
 
     pub(crate) async fn with(options: PgConnectOptions, file: &Value) -> Self {
+        Self::at(options, file, "https://ci.example.com", None).await
+    }
+
+    /// One that has an identity on this GitHub, which cannot reach it.
+    pub(crate) async fn beside(
+        options: PgConnectOptions,
+        file: &Value,
+        github: Arc<GitHub>,
+    ) -> Self {
+        Self::at(options, file, PUBLIC_URL, Some(github)).await
+    }
+
+    async fn at(
+        options: PgConnectOptions,
+        file: &Value,
+        public_url: &str,
+        github: Option<Arc<GitHub>>,
+    ) -> Self {
         let db = Database::connect(options.to_url_lossy().as_str(), 5).await.unwrap();
         let seconds = Arc::new(AtomicI64::new(0));
         let clock = Arc::clone(&seconds);
         let engine = Engine::new(Parts {
             db: db.clone(),
             signals: Signals::new(),
-            github: None,
-            public_url: "https://ci.example.com".into(),
+            github,
+            public_url: public_url.into(),
+            reconcile: Reconcile::default(),
             clock: Arc::new(move || moment(clock.load(Ordering::Relaxed))),
             ids: Arc::new(id),
+            vault: vault(),
         });
         let settings = parse_json(file).unwrap().settings;
         let mut conn = db.acquire().await.unwrap();
@@ -140,8 +177,24 @@ impl World {
     }
 
     /// Each event of a test has a second of its own.
-    fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         moment(self.seconds.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Time goes by, and the engine looks.
+    pub(crate) async fn pass(&self, time: TimeDelta) {
+        self.seconds.fetch_add(time.num_seconds(), Ordering::Relaxed);
+        self.settle().await;
+    }
+
+    /// Puts another app file into force.
+    pub(crate) async fn put(&self, file: &Value) {
+        let settings = parse_json(file).unwrap().settings;
+        let mut conn = self.conn().await;
+        store::app::put(&mut conn, self.app.id, &settings, self.now()).await.unwrap();
+        store::build::mark_app(&mut conn, self.app.id).await.unwrap();
+        drop(conn);
+        self.settle().await;
     }
 
     /// Every pass, until none finds anything to do.
@@ -236,17 +289,30 @@ impl World {
     /// what was done.
     pub(crate) async fn work(&self, table: &str) -> Option<String> {
         let job = self.claim().await?;
-        let done = name(&job);
+        self.does(&job, table).await;
+        Some(name(&job))
+    }
+
+    /// Does a job well that was claimed.
+    pub(crate) async fn does(&self, job: &Job, table: &str) {
         let result = match job.kind {
-            JobKind::Deploy => Some(self.deploy(&job, table).await),
+            JobKind::Deploy => Some(self.deploy(job, table).await),
+            JobKind::Remove => {
+                let (instance, now) = (job.instance_id.unwrap(), self.now());
+                store::instance::removed(&mut *self.conn().await, instance, now).await.unwrap();
+                Some(JobResult::Removed { kept: Vec::new() })
+            }
             JobKind::Plan
             | JobKind::Test
             | JobKind::Package
-            | JobKind::Remove
-            | JobKind::PostDeploy => None,
+            | JobKind::PostDeploy
+            | JobKind::Rollback
+            | JobKind::Recover
+            | JobKind::Foresee
+            | JobKind::Sweep
+            | JobKind::Drift => None,
         };
-        self.end(&job, &Outcome::Succeeded, result.as_ref()).await;
-        Some(done)
+        self.end(job, &Outcome::Succeeded, result.as_ref()).await;
     }
 
     /// Does all there is to do; answers it in the order in which it was done.
@@ -307,9 +373,10 @@ impl World {
         let shown = jobs.iter().filter(|job| job.kind != JobKind::Plan).map(|job| {
             let state = match &job.state {
                 JobState::Finished(outcome) => outcome.as_str(),
-                JobState::Blocked | JobState::Queued { .. } | JobState::Running(_) => {
-                    job.state.as_str()
-                }
+                JobState::Blocked
+                | JobState::Waiting
+                | JobState::Queued { .. }
+                | JobState::Running(_) => job.state.as_str(),
             };
             format!("{}: {state}", name(job))
         });
