@@ -11,6 +11,8 @@ const path = require('path');
 const { needsOutputs } = require('./lib/command');
 const { UNREAD, parse, invalid, readable, substitute } = require('./lib/reference');
 const { publish } = require('./lib/publish');
+const deploy = require('./lib/deploy');
+const looking = require('./lib/looking');
 const scopes = require('./lib/scope');
 
 /** Stands for a missing output where the value does not matter. */
@@ -28,6 +30,9 @@ class GreenroomPlugin {
     this.hooks = {
       'before:package:compileFunctions': () => this.tellStage(),
       'before:aws:package:finalize:saveServiceState': () => this.publish(),
+      'before:aws:deploy:deploy:createStack': () => this.tagStack(),
+      'after:aws:deploy:deploy:updateStack': () => this.untag(),
+      'before:aws:deploy:finalize:cleanup': () => deploy.keepDeployed(this.serverless),
     };
     this.makeReadable();
     this.fillInBeforeValidation();
@@ -49,8 +54,11 @@ class GreenroomPlugin {
    */
   makeReadable() {
     const configuration = this.serverless.configurationInput;
+    const placeholder = process.env[looking.VARIABLE];
     for (const { keys, text } of texts(configuration)) {
-      if (UNREAD.test(text)) this.serverless.extendConfiguration(keys, readable(text));
+      let read = UNREAD.test(text) ? readable(text) : text;
+      if (placeholder) read = looking.withoutSources(read, placeholder);
+      if (read !== text) this.serverless.extendConfiguration(keys, read);
     }
   }
 
@@ -69,7 +77,8 @@ class GreenroomPlugin {
       this.fillIn();
       reload.apply(service, parameters);
       // A placeholder need not be a number where one is wanted.
-      if (this.missing.size > 0) service.configValidationMode = 'off';
+      const placeholders = this.missing.size > 0 || process.env[looking.VARIABLE];
+      if (placeholders) service.configValidationMode = 'off';
     };
   }
 
@@ -94,12 +103,15 @@ class GreenroomPlugin {
     } catch (error) {
       answer = { missing: `${reference.raw}: ${error.message}` };
     }
-    if (answer.missing === undefined || needsOutputs(this.serverless.processedInput)) return answer;
+    const unknown = process.env[looking.VARIABLE];
+    const needed = !unknown && needsOutputs(this.serverless.processedInput);
+    if (answer.missing === undefined || needed) return answer;
+    const placeholder = unknown || PLACEHOLDER;
     if (!this.missing.has(reference.raw)) {
       this.missing.add(reference.raw);
-      if (this.log) this.log.info(`${PLACEHOLDER} stands for ${answer.missing}`);
+      if (this.log) this.log.info(`${placeholder} stands for ${answer.missing}`);
     }
-    return { value: PLACEHOLDER };
+    return { value: placeholder };
   }
 
   scope() {
@@ -147,6 +159,25 @@ class GreenroomPlugin {
     const text = `${JSON.stringify({ outputs: published.file }, null, 2)}\n`;
     fs.writeFileSync(path.join(directory, FILE), text);
   }
+
+  /** For the calls that make and change the stack, and for nothing that comes after them. */
+  tagStack() {
+    let tags;
+    try {
+      tags = deploy.stackTags(process.env);
+    } catch (error) {
+      throw this.error(error.message);
+    }
+    const { provider } = this.serverless.service;
+    const own = provider.stackTags;
+    this.untag = () => {
+      if (own === undefined) delete provider.stackTags;
+      else provider.stackTags = own;
+    };
+    if (tags) provider.stackTags = { ...own, ...tags };
+  }
+
+  untag() {}
 
   /** Shown without a stack trace. */
   error(message) {

@@ -31,6 +31,7 @@ pub mod step;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,9 @@ pub struct Config {
     /// How many jobs run at once.
     pub slots: u16,
     pub executor: ExecutorKind,
+    /// What a job waits before it tries again what AWS is known to refuse for a moment only, as
+    /// often as there are waits: [`model::transient::WAITS`].
+    pub retry_waits: Vec<Duration>,
 }
 
 /// Why a worker does not start, or stopped by itself.
@@ -76,9 +80,9 @@ pub enum Error {
 
 /// Runs jobs until `shutdown`. Jobs that run then may end within a grace period.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
-    let Config { server_url, token, name, work_dir, slots, executor } = config;
+    let Config { server_url, token, name, work_dir, slots, executor, retry_waits } = config;
     let client = Client::new(&server_url, token).map_err(Error::Server)?;
-    let machine = Arc::new(Machine::open(&work_dir, executor, slots).await?);
+    let machine = Arc::new(Machine::open(&work_dir, executor, slots, retry_waits).await?);
     let presented = claim::presentation(name, slots, machine.executor.describe());
     let Some(registered) = claim::register(&client, &presented, &shutdown).await? else {
         return Ok(());

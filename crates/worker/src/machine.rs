@@ -37,6 +37,8 @@ pub(crate) struct Machine {
     pub(crate) cache: Cache,
     /// What `node --version` and its like answered in a sandbox: part of the cache's keys.
     pub(crate) node_versions: OnceCell<String>,
+    /// What a job waits before it tries again what passes by itself, each time.
+    pub(crate) retry_waits: Vec<Duration>,
 }
 
 impl Machine {
@@ -44,6 +46,7 @@ impl Machine {
         directory: &Path,
         executor: ExecutorKind,
         slots: u16,
+        retry_waits: Vec<Duration>,
     ) -> Result<Self, MachineError> {
         let work = WorkDirectory::open(directory)?;
         let settings = SandboxSettings { executor, ..SandboxSettings::default() };
@@ -52,6 +55,6 @@ impl Machine {
         let mirrors = Mirrors::open(work.mirrors(), git)?;
         mirrors.reap()?;
         let cache = Cache::open(work.cache(), CACHE_LIMIT_BYTES)?;
-        Ok(Self { work, executor, mirrors, cache, node_versions: OnceCell::new() })
+        Ok(Self { work, executor, mirrors, cache, node_versions: OnceCell::new(), retry_waits })
     }
 }

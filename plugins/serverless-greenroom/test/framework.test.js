@@ -225,6 +225,32 @@ functions: { hello: { handler: handler.handler } }
     assert.match(missed.said, /environment\.B".*known to Greenroom only.*GREENROOM_OUTPUTS_FILE.*fallback/);
   });
 
+  test(name('a package that is only looked at needs no value that is not known'), (t) => {
+    const directory = service(t, {
+      'handler.js': HANDLER,
+      'serverless.yml': `
+service: looked
+plugins: [serverless-greenroom]
+provider:
+  name: aws
+  runtime: nodejs20.x
+  environment: { A: "\${output:a.b}", B: "\${ssm:/x/\${sls:stage}}" }
+functions: { hello: { handler: handler.handler, timeout: "\${output:a.timeout}" } }
+`,
+    });
+    const done = run(framework, directory, 'package --package made --stage staging', {
+      GREENROOM_PLACEHOLDER: 'unknown-here',
+    });
+    assert.strictEqual(done.status, 0, done.said);
+    const { Resources } = packaged(directory, `made/${TEMPLATE}`);
+    const { Environment } = Resources.HelloLambdaFunction.Properties;
+    assert.deepStrictEqual(Environment.Variables, {
+      SERVERLESS_STAGE: 'staging',
+      A: 'unknown-here',
+      B: 'unknown-here',
+    });
+  });
+
   test(name('looking, removing and deploying a package go on without the outputs'), (t) => {
     const files = { ...READER, 'stop.js': STOP };
     files['serverless.yml'] = files['serverless.yml'].replace(

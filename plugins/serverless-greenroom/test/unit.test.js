@@ -9,6 +9,8 @@ const { parse, substitute } = require('../lib/reference');
 const { read, resolve } = require('../lib/scope');
 const { publish } = require('../lib/publish');
 const { needsOutputs } = require('../lib/command');
+const { stackTags, keepDeployed } = require('../lib/deploy');
+const { withoutSources } = require('../lib/looking');
 // Greenroom's own tests run the same cases.
 const cases = require('./cases.json');
 
@@ -119,4 +121,41 @@ test('only commands that make or run something need the outputs', () => {
     assert.ok(!needs(command), command);
   }
   assert.ok(!needs('deploy', { package: 'made-before' }));
+});
+
+test('the tags of a stack are those of the job, and none on another machine', () => {
+  const tags = { 'greenroom:app': 'workshop' };
+  assert.deepStrictEqual(stackTags({ GREENROOM_STACK_TAGS: JSON.stringify(tags) }), tags);
+  assert.strictEqual(stackTags({}), null);
+  for (const text of ['{', '[]', 'null', '7']) {
+    assert.throws(() => stackTags({ GREENROOM_STACK_TAGS: text }), /GREENROOM_STACK_TAGS/, text);
+  }
+});
+
+test('what the stack is made of is never cleaned away', async () => {
+  const removed = [];
+  const plugin = {
+    async cleanupS3Bucket() {},
+    async removeObjects(objects) {
+      removed.push(...objects.map(({ Key }) => Key));
+    },
+  };
+  keepDeployed({
+    service: { package: { artifactDirectoryName: 'serverless/api/dev/1-2026' } },
+    pluginManager: { plugins: [{}, plugin] },
+  });
+  const keys = ['serverless/api/dev/1-2026/api.zip', 'serverless/api/dev/1-20261/api.zip'];
+  await plugin.removeObjects(keys.map((Key) => ({ Key })));
+  assert.deepStrictEqual(removed, [keys[1]]);
+  await plugin.removeObjects(undefined);
+  assert.doesNotThrow(() => keepDeployed({ service: {}, pluginManager: { plugins: [plugin] } }));
+});
+
+test('values of the account are replaced where a package is only looked at', () => {
+  const of = (text) => withoutSources(text, 'unknown');
+  assert.strictEqual(of('a ${ssm:/x/${sls:stage}/y} b ${s3:bucket/key} c'), 'a unknown b unknown c');
+  assert.strictEqual(of("${ssm(eu-west-1):/x, 'y'}"), 'unknown');
+  for (const text of ['${param:x}', '${env:SSM}', '${ssm:/open', 'ssm:/x']) {
+    assert.strictEqual(of(text), text);
+  }
 });

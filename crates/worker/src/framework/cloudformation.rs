@@ -6,8 +6,8 @@
 use model::job::Failure;
 
 use super::{
-    Authority, Deploying, Facts, Foresight, Framework, Making, Package, PackagedStack, Removing,
-    Site, StackNames, ToolFound, Work, not_packaged, parameters, stack_name,
+    Amended, Authority, Deploying, Facts, Foresight, Framework, Making, Package, PackagedStack,
+    Removing, Site, StackNames, StackTags, ToolFound, Work, not_packaged, parameters, stack_name,
 };
 use crate::detect::{configuration, within};
 use crate::git::{Workspace, WorkspaceError};
@@ -58,8 +58,13 @@ impl Framework for Cloudformation {
         _site: &Site<'_>,
         _package: &Package,
         _files: &Workspace,
+        _tags: &StackTags,
     ) -> Result<Deploying, Failure> {
         Ok(Deploying::ChangeSets)
+    }
+
+    fn tagged(&self, _files: &Workspace, _tags: &StackTags) -> Result<Vec<Amended>, Failure> {
+        Ok(Vec::new())
     }
 
     fn stacks(&self, site: &Site<'_>) -> StackNames {

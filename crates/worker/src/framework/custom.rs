@@ -6,8 +6,8 @@
 use model::job::Failure;
 
 use super::{
-    Authority, Deploying, Facts, Framework, Making, Package, Removing, Site, StackNames, ToolFound,
-    Work,
+    Amended, Authority, Deploying, Facts, Framework, Making, Package, Removing, Site, StackNames,
+    StackTags, ToolFound, Work,
 };
 use crate::detect::configuration;
 use crate::git::Workspace;
@@ -40,8 +40,13 @@ impl Framework for Custom {
         site: &Site<'_>,
         _package: &Package,
         _files: &Workspace,
+        _tags: &StackTags,
     ) -> Result<Deploying, Failure> {
         Err(needed(site, "deploy"))
+    }
+
+    fn tagged(&self, _files: &Workspace, _tags: &StackTags) -> Result<Vec<Amended>, Failure> {
+        Ok(Vec::new())
     }
 
     fn stacks(&self, _site: &Site<'_>) -> StackNames {

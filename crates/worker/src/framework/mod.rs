@@ -52,14 +52,19 @@ pub(crate) trait Framework: Send + Sync {
     /// What the package says besides, for the checks before a deploy.
     fn facts(&self, files: &Workspace) -> Facts;
 
-    /// How a package comes onto its stacks. A `deploy` command of the pipeline file takes its
-    /// place.
+    /// How a package comes onto its stacks, with the tags that they are to have. A `deploy` command
+    /// of the pipeline file takes its place.
     fn deploy(
         &self,
         site: &Site<'_>,
         package: &Package,
         files: &Workspace,
+        tags: &StackTags,
     ) -> Result<Deploying, Failure>;
+
+    /// Files of the package that say which tags its stacks get, with these among them. None where
+    /// the command line or the environment says it.
+    fn tagged(&self, files: &Workspace, tags: &StackTags) -> Result<Vec<Amended>, Failure>;
 
     /// The service's stacks as the commit's files name them.
     fn stacks(&self, site: &Site<'_>) -> StackNames;
@@ -178,6 +183,23 @@ pub(crate) enum Deploying {
     Run(Order),
     /// Greenroom itself, stack by stack.
     ChangeSets,
+}
+
+/// A file of the package with another content than it was packaged with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Amended {
+    pub(crate) name: String,
+    pub(crate) content: Vec<u8>,
+}
+
+/// The tags of Greenroom's that a deploy gives to each stack, by its name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct StackTags(pub(crate) BTreeMap<String, BTreeMap<String, String>>);
+
+impl StackTags {
+    pub(crate) fn of(&self, stack: &str) -> BTreeMap<String, String> {
+        self.0.get(stack).cloned().unwrap_or_default()
+    }
 }
 
 #[derive(Debug)]

@@ -4,6 +4,8 @@
 //! is named by Greenroom, whatever `samconfig.toml` says. `sam` is a tool of the worker: the
 //! commit does not install it, for it is no library of the service.
 
+mod own_tags;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -12,8 +14,8 @@ use model::job::Failure;
 
 use super::cloudformation::{self, one_stack};
 use super::{
-    Authority, Deploying, Facts, Foresight, Framework, LINKLESS, Making, Package, PackagedStack,
-    Removing, Site, StackNames, ToolFound, Work, parameters, stack_name,
+    Amended, Authority, Deploying, Facts, Foresight, Framework, LINKLESS, Making, Package,
+    PackagedStack, Removing, Site, StackNames, StackTags, ToolFound, Work, parameters, stack_name,
 };
 use crate::detect::{configuration, within};
 use crate::git::Workspace;
@@ -69,6 +71,7 @@ impl Framework for Sam {
         site: &Site<'_>,
         package: &Package,
         files: &Workspace,
+        tags: &StackTags,
     ) -> Result<Deploying, Failure> {
         require(site)?;
         let [stack] = package.stacks.as_slice() else {
@@ -95,10 +98,15 @@ impl Framework for Sam {
             "CAPABILITY_AUTO_EXPAND",
         ];
         let mut argv: Vec<String> = options.map(str::to_owned).to_vec();
+        argv.extend(own_tags::option(site, &tags.of(&stack.name)));
         argv.extend(overrides(&values)?);
         let counted = parameters::counted(values.len());
         let heading = format!("sam deploy --stack-name {} --resolve-s3{counted}", stack.name);
         Ok(Deploying::Run(Order::argv(heading, argv)))
+    }
+
+    fn tagged(&self, _files: &Workspace, _tags: &StackTags) -> Result<Vec<Amended>, Failure> {
+        Ok(Vec::new())
     }
 
     fn stacks(&self, site: &Site<'_>) -> StackNames {

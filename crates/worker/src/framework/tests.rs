@@ -56,8 +56,15 @@ impl Bench {
     }
 
     fn deploying(&self, package: &Package) -> Result<Deploying, Failure> {
-        self.ask(|framework, site, files| framework.deploy(site, package, files))
+        self.ask(|framework, site, files| framework.deploy(site, package, files, &tags()))
     }
+}
+
+/// What Greenroom gives the stacks of the tests.
+fn tags() -> StackTags {
+    let ours = BTreeMap::from([("greenroom:app".to_owned(), "workshop".to_owned())]);
+    let stacks = ["svc-feature-x", "shop-feature-x"];
+    StackTags(stacks.map(|stack| (stack.to_owned(), ours.clone())).into())
 }
 
 fn run(order: Order) -> (String, Vec<String>) {
@@ -141,6 +148,20 @@ fn sam_builds_and_deploys_with_the_parameters_that_the_template_declares() {
 }
 
 #[test]
+fn sam_gives_the_stack_our_tags_beside_those_of_its_own_configuration() {
+    let files = [
+        ("svc/samconfig.toml", "[default.deploy.parameters]\ntags = \"team=blue\"\n"),
+        ("package/template.yaml", TEMPLATE),
+    ];
+    let mut bench = Bench::new(pipeline::Framework::Sam, &files);
+    bench.programs = &["sam"];
+    let package = bench.made().expect("a package");
+    let (_, argv) = deployed(bench.deploying(&package));
+    let at = argv.iter().position(|word| word == "--tags").expect("tags");
+    assert_eq!(argv[at + 1..at + 3], ["team=blue", "greenroom:app=workshop"]);
+}
+
+#[test]
 fn without_sam_on_the_worker_it_says_how_to_install_it() {
     let bench = Bench::new(pipeline::Framework::Sam, &[("svc/template.yaml", TEMPLATE)]);
     let message = bench.packaging().expect_err("no sam").message;
@@ -173,6 +194,10 @@ fn cdk_makes_an_assembly_and_deploys_it_with_what_its_templates_declare() {
     );
     assert_eq!(argv.last().map(String::as_str), Some("shop-feature-x:Size=of the app"));
     assert_eq!(bench.ask(|framework, site, _| framework.stacks(site)), StackNames::InPackage);
+    let amended = bench.ask(|framework, _, files| framework.tagged(files, &tags()));
+    let amended = amended.expect("a manifest");
+    assert_eq!(amended[0].name, "manifest.json");
+    assert!(String::from_utf8_lossy(&amended[0].content).contains("greenroom:app"));
 }
 
 #[test]

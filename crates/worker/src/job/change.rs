@@ -72,6 +72,7 @@ pub(super) fn line(finding: &Finding) -> String {
         Check::Template => "template",
         Check::Outside => "not by Greenroom",
         Check::Safeguard(policy) => policy.as_str(),
+        Check::Approval => "approval",
     };
     let Finding { place, problem, remedy, .. } = finding;
     format!("{who}: {place}: {problem}; {remedy}").replace(['\n', '\r'], " ")

@@ -39,7 +39,7 @@ pub(super) async fn deploy(
 
 async fn carry_out(job: &Job, site: &Site<'_>, proposal: Proposal) -> Result<(), Halt> {
     let seen = Seen { change: vec![proposal.change.clone()], ..Seen::default() };
-    let held = check::held(&site.target.safeguards, seen).judged(job).await;
+    let held = check::held(site.target, seen).judged(job).await;
     if let Err(halt) = held {
         // It is refused either way; what is left behind changes nothing.
         if let Err(left) = proposal.discard(stack::patience(job)).await {

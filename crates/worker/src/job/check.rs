@@ -12,13 +12,14 @@ use aws::Stacks;
 use aws::stack::{ChangeError, Upload, Wanted};
 use chrono::{DateTime, Utc};
 use model::app::{Level, Policy, Safeguard};
+use model::approval;
 use model::change_set::StackChange;
 use model::finding::Finding;
 use model::job::{Failure, FailureKind};
 use model::outside::Found;
 use model::preflight;
 use model::safeguard::{self, Subject};
-use model::worker_api::JobResult;
+use model::worker_api::{JobResult, Target};
 
 use super::change;
 use super::context::Job;
@@ -193,18 +194,22 @@ pub(super) fn moment(safeguards: &[Safeguard], now: DateTime<Utc>) -> Seen {
     Seen { findings, ..Seen::default() }
 }
 
-/// The change held against the safeguards that want to know it; the moment was looked at before.
-pub(super) fn held(safeguards: &[Safeguard], mut seen: Seen) -> Seen {
+/// The change held against the safeguards that want to know it, and against what was approved; the
+/// moment was looked at before.
+pub(super) fn held(target: &Target, mut seen: Seen) -> Seen {
     let of_the_change: Vec<Safeguard> =
-        safeguards.iter().filter(|safeguard| is_of_the_change(safeguard)).cloned().collect();
+        target.safeguards.iter().filter(|one| is_of_the_change(one)).cloned().collect();
     let broken = safeguard::check_at_deploy(&of_the_change, super::now(), &seen.change);
     seen.findings.extend(broken);
+    if let Some(approved) = &target.approved {
+        seen.findings.extend(approval::unseen(approved, &seen.change));
+    }
     seen
 }
 
-/// Whether a safeguard wants to know the change.
-pub(super) fn wants_change(safeguards: &[Safeguard]) -> bool {
-    safeguards.iter().any(is_of_the_change)
+/// Whether somebody wants to know the change: a safeguard, or whoever approved another.
+pub(super) fn wants_change(target: &Target) -> bool {
+    target.approved.is_some() || target.safeguards.iter().any(is_of_the_change)
 }
 
 fn is_of_the_change(safeguard: &Safeguard) -> bool {

@@ -208,7 +208,14 @@ impl Job {
     /// Puts a file of ours into the package, in the place of whatever has its name. No step may
     /// run meanwhile.
     pub(crate) fn write_packaged(&self, name: &str, content: &[u8]) -> Result<(), Halt> {
-        let path = self.package_files()?.root().join(name);
+        let files = self.package_files()?;
+        let path = match Path::new(name).parent() {
+            Some(parent) if parent != Path::new("") => {
+                let file = Path::new(name).file_name().unwrap_or_default();
+                files.directory(parent)?.join(file)
+            }
+            Some(_) | None => files.root().join(name),
+        };
         match std::fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -1,40 +1,55 @@
-//! A deploy job: the artifact of this stage and region, and nothing else, onto its stacks.
+//! A deploy job, and a rollback, which is the deploy of an older artifact: the artifact of this
+//! stage and region, and nothing else, onto its stacks.
 //!
 //! What always holds: digest, stage and region of the artifact are checked here too, whatever the
 //! server said. A stack is looked at before anything is done to it: what is in progress is waited
-//! out, and a new attempt that finds the artifact deployed ends without deploying again. Success
-//! is what the stacks say afterwards, not what the command's exit status says.
+//! out, and a new attempt that finds the artifact deployed ends without deploying again. What is
+//! known to pass is tried again, after another look. Success is what the stacks say afterwards,
+//! not what the command's exit status says.
 //!
 //! After a crash CloudFormation goes on with what it was told; the next attempt sees to it.
 
-use std::collections::BTreeMap;
-
-use aws::stack::{Prepared, StackPhase};
-use aws::{Stack, Stacks};
+use aws::Stacks;
+use model::app::Level;
 use model::job::FailureKind;
 use model::pipeline::{self, Service};
+use model::transient::Doing;
 use model::worker_api::{DeployedStack, StoredArtifact, Target};
 
+use super::arrive;
 use super::context::Job;
 use super::ground::{Gaps, Ground};
 use super::halt::Halt;
+use super::read_back::read_back;
+use super::retries::{Misfire, Retries};
 use super::stack::Watch;
 use super::steps::{Access, failure};
-use super::{artifact, change_sets, check, install, outside, package, publish, stack};
+use super::{artifact, change_sets, check, install, outside, package, publish, stack, stuck, tags};
 use crate::framework::manifest::{self, Manifest};
 use crate::framework::{
-    self, Authority, Deploying, FILE_MAX_BYTES, Foresight, Package, Site, Work, parameters,
+    self, Authority, Deploying, FILE_MAX_BYTES, Package, Site, StackTags, Work,
 };
 use crate::git::Workspace;
 use crate::step::{Order, StepOutcome};
 
+/// Why the artifact is deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It was packaged just now.
+    Forward,
+    /// The stage had it before. It goes there at any time: whoever rolls back repairs.
+    Back,
+}
+
 pub(super) async fn run(
     job: &mut Job,
+    way: Way,
     service: &Service,
     target: &Target,
     artifact: &StoredArtifact,
     trust: &str,
 ) -> Result<DeployedStack, Halt> {
+    announce(job, way).await;
     artifact::bring(job, artifact).await?;
     let mut ground = Ground::lay(job, Some(service), target, Gaps::Refused).await?;
     publish_by(job, service, &mut ground)?;
@@ -51,14 +66,19 @@ pub(super) async fn run(
         finds: &finds,
     };
     let package = packaged(job, &site)?;
-    check::moment(&target.safeguards, super::now()).judged(job).await?;
+    moment(job, way, target).await?;
     let stacks = stack::open(job, target).await?;
-    let carried = arrive(job, &site, &package, &stacks).await?;
+    let arrived = arrive::run(job, &site, &package, &stacks).await?;
+    let carried = arrived.carried;
+    let tags = tags::wanted(job, &site, &package, &arrived);
     if carried && service.commands.after_deploy.is_none() {
         job.log()
             .note("an earlier attempt has deployed this artifact: nothing is left to do")
             .await;
         return read_back(job, service, &package, &stacks).await;
+    }
+    if !carried {
+        tags::hand_over(job, &site, &package, &tags, &mut ground)?;
     }
     if wants_source(service) {
         let workspace = job.checkout().await?;
@@ -68,7 +88,7 @@ pub(super) async fn run(
     if carried {
         job.log().note("an earlier attempt has deployed this artifact").await;
     } else {
-        deploy(job, &site, &package, &stacks, &ground).await?;
+        until_deployed(job, &site, &package, &stacks, &ground, &tags).await?;
     }
     let mut deployed = read_back(job, service, &package, &stacks).await?;
     if let Some(step) = &service.commands.after_deploy {
@@ -79,6 +99,35 @@ pub(super) async fn run(
         deployed.left_at = outside::changed_at(job, &deployed.stacks, &stacks).await?;
     }
     Ok(deployed)
+}
+
+async fn announce(job: &Job, way: Way) {
+    match way {
+        Way::Forward => {}
+        Way::Back => {
+            let commit = job.assignment().source.commit.short();
+            job.log()
+                .heading(&format!("back to {commit}: the artifact that was made of it then"))
+                .await;
+            job.log()
+                .note("data, and what plugins and commands did elsewhere, stay as they are")
+                .await;
+        }
+    }
+}
+
+/// The safeguards that restrict when a stage may be deployed to.
+async fn moment(job: &Job, way: Way, target: &Target) -> Result<(), Halt> {
+    let mut seen = check::moment(&target.safeguards, super::now());
+    match way {
+        Way::Forward => {}
+        Way::Back => {
+            for finding in &mut seen.findings {
+                finding.level = Level::Warning;
+            }
+        }
+    }
+    seen.judged(job).await.map(drop)
 }
 
 fn wants_source(service: &Service) -> bool {
@@ -119,75 +168,27 @@ fn packaged(job: &Job, site: &Site<'_>) -> Result<Package, Halt> {
     Ok(package)
 }
 
-/// Brings every stack into a state that takes a deploy. Whether all of them carry the artifact
-/// already.
-async fn arrive(
-    job: &Job,
+/// Deploys, again after a failure that passes.
+async fn until_deployed(
+    job: &mut Job,
     site: &Site<'_>,
     package: &Package,
     stacks: &Stacks,
-) -> Result<bool, Halt> {
-    let mut carried = job.assignment().attempt > 1 && !package.stacks.is_empty();
-    for packaged in &package.stacks {
-        let place = format!("{} in {}", site.target.stage, site.target.region);
-        job.log().heading(&format!("stack {} of {place}", packaged.name)).await;
-        let found = prepare(job, stacks, &packaged.name).await?;
-        carried = carried
-            && match found {
-                Some(found) => carries(job, site, packaged, stacks, &found).await?,
-                None => false,
-            };
-    }
-    Ok(carried)
-}
-
-/// The stack in a state that takes a deploy; `None` when there is none yet.
-async fn prepare(job: &Job, stacks: &Stacks, name: &str) -> Result<Option<Stack>, Halt> {
-    let (mut on_event, events) = stack::collector();
-    let token = job.token();
-    let preparing = stacks.prepare(name, &token, stack::patience(job), &mut on_event);
-    let (prepared, _) = job.or_stopped(stack::logged(job.log(), events, preparing)).await?;
-    match prepared? {
-        Prepared::Absent => Ok(None),
-        Prepared::Ready(stack) => Ok(Some(*stack)),
-        Prepared::Blocked(stack) => Err(Halt::failed(
-            FailureKind::Aws,
-            format!(
-                "stack {name} is {} and takes no deploy{}: mend or delete it in CloudFormation, then run this again",
-                stack.status,
-                stack.status_reason.map_or_else(String::new, |reason| format!(" ({reason})")),
-            ),
-        )),
-    }
-}
-
-/// Whether the stack has this artifact's template already, with nothing else that could differ.
-async fn carries(
-    job: &Job,
-    site: &Site<'_>,
-    packaged: &framework::PackagedStack,
-    stacks: &Stacks,
-    found: &Stack,
-) -> Result<bool, Halt> {
-    match packaged.foresight {
-        Foresight::Ask => {}
-        Foresight::Compare => return Ok(false),
-    }
-    if found.status.phase() != StackPhase::Settled {
-        return Ok(false);
-    }
-    let template = parameters::template(&job.package_files()?, packaged)?;
-    match framework::of(site.service.framework).authority() {
-        Authority::Framework => {}
-        Authority::Manifest => {
-            let given = parameters::given(&packaged.name, template.tree(), &site.values())?;
-            if !given.is_empty() {
-                return Ok(false);
-            }
+    ground: &Ground,
+    tags: &StackTags,
+) -> Result<(), Halt> {
+    package::describe(job, framework::of(site.service.framework), site).await;
+    let mut retries = Retries::of(job, Doing::Deploy);
+    loop {
+        match deploy(job, site, package, stacks, ground, tags).await {
+            Ok(()) => return Ok(()),
+            Err(misfire) => match retries.after(job, misfire).await {
+                Ok(()) => {}
+                Err(halt) => return Err(stuck::told(job, stacks, package, halt).await),
+            },
         }
+        arrive::run(job, site, package, stacks).await?;
     }
-    let Some(live) = job.or_stopped(stacks.template(&found.id)).await?? else { return Ok(false) };
-    Ok(aws::Template::parse(&live).is_ok_and(|live| live.tree() == template.tree()))
 }
 
 async fn deploy(
@@ -196,20 +197,22 @@ async fn deploy(
     package: &Package,
     stacks: &Stacks,
     ground: &Ground,
-) -> Result<(), Halt> {
+    tags: &StackTags,
+) -> Result<(), Misfire> {
     let framework = framework::of(site.service.framework);
-    package::describe(job, framework, site).await;
     let files = job.package_files()?;
     let deploying = match &site.service.commands.deploy {
         Some(step) => Deploying::Run(step.into()),
-        None => framework.deploy(site, package, &files)?,
+        None => framework.deploy(site, package, &files, tags).map_err(Halt::from)?,
     };
     match deploying {
-        Deploying::ChangeSets => change_sets::deploy(job, site, package, &files, stacks).await,
+        Deploying::ChangeSets => {
+            change_sets::deploy(job, site, package, &files, stacks).await.map_err(Misfire::from)
+        }
         Deploying::Run(order) => {
-            if check::wants_change(&site.target.safeguards) && !package.stacks.is_empty() {
+            if check::wants_change(site.target) && !package.stacks.is_empty() {
                 let seen = check::change_now(job, site, package, &files, stacks).await?;
-                check::held(&site.target.safeguards, seen).judged(job).await?;
+                check::held(site.target, seen).judged(job).await?;
             }
             run_order(job, &order, package, stacks, ground).await
         }
@@ -223,87 +226,19 @@ async fn run_order(
     package: &Package,
     stacks: &Stacks,
     ground: &Ground,
-) -> Result<(), Halt> {
+) -> Result<(), Misfire> {
     let credentials = job.credentials().await?;
     let names: Vec<String> = package.stacks.iter().map(|stack| stack.name.clone()).collect();
     let watch = Watch::begin(job, stacks, &names).await?;
     let step = job.step(order, &ground.scene, Access::Aws(&credentials));
     let (end, cause) = watch.over(step).await;
-    let outcome = end?.outcome;
-    match (failure(order, outcome), cause) {
+    let end = end?;
+    let said = vec![String::from_utf8_lossy(&end.captured).into_owned()];
+    match (failure(order, end.outcome), cause) {
         (None, _) => Ok(()),
-        (Some(Halt::Failed(_)), Some(cause)) if matches!(outcome, StepOutcome::Exited(_)) => {
-            Err(Halt::failed(FailureKind::Aws, cause))
+        (Some(Halt::Failed(_)), Some(cause)) if matches!(end.outcome, StepOutcome::Exited(_)) => {
+            Err(Misfire { halt: Halt::failed(FailureKind::Aws, cause), said })
         }
-        (Some(halt), _) => Err(halt),
+        (Some(halt), _) => Err(Misfire { halt, said }),
     }
-}
-
-/// What the stacks say after the deploy, and what the service publishes by it.
-async fn read_back(
-    job: &Job,
-    service: &Service,
-    package: &Package,
-    stacks: &Stacks,
-) -> Result<DeployedStack, Halt> {
-    let mut of_stacks: BTreeMap<String, String> = BTreeMap::new();
-    let mut names = Vec::new();
-    let mut left_at = BTreeMap::new();
-    for packaged in &package.stacks {
-        let stack = settled(job, stacks, &packaged.name).await?;
-        left_at.extend(stack.changed_at().map(|at| (stack.name.clone(), at)));
-        for (key, value) in stack.outputs {
-            if of_stacks.contains_key(&key) {
-                let name = &packaged.name;
-                job.log()
-                    .note(&format!("output {key} of stack {name} is not published: an earlier stack of the service has one of that name"))
-                    .await;
-                continue;
-            }
-            of_stacks.insert(key, value);
-        }
-        names.push(stack.name);
-    }
-    let mut endpoints: Vec<String> =
-        aws::endpoints(&of_stacks).into_iter().map(|endpoint| endpoint.url).collect();
-    let mut outputs = publish::published(&job.package_files()?, &of_stacks)?;
-    match service.framework {
-        pipeline::Framework::Custom => {
-            outputs.extend(publish::by_command(&job.home())?);
-            endpoints = publish::endpoints(&outputs);
-        }
-        pipeline::Framework::Serverless
-        | pipeline::Framework::Cloudformation
-        | pipeline::Framework::Sam
-        | pipeline::Framework::Cdk => {}
-    }
-    for endpoint in &endpoints {
-        job.log().note(&format!("  {endpoint}")).await;
-    }
-    Ok(DeployedStack { stacks: names, left_at, outputs, endpoints })
-}
-
-/// The stack once nothing is in progress, which it must have come through well.
-async fn settled(job: &Job, stacks: &Stacks, name: &str) -> Result<Stack, Halt> {
-    let (mut on_event, events) = stack::collector();
-    let mut cursor = job.or_stopped(stacks.cursor_now(name)).await??;
-    let waiting = stacks.wait_settled(name, &mut cursor, stack::patience(job), &mut on_event);
-    let (settled, causes) = job.or_stopped(stack::logged(job.log(), events, waiting)).await?;
-    let Some(stack) = settled? else {
-        return Err(Halt::failed(
-            FailureKind::Aws,
-            format!(
-                "the deploy command succeeded, but there is no stack {name} in this account and region"
-            ),
-        ));
-    };
-    if stack.status.phase() != StackPhase::Settled {
-        let reason = causes.first().or(stack.status_reason.as_deref()).unwrap_or("no reason given");
-        return Err(Halt::failed(
-            FailureKind::Aws,
-            format!("the deploy command succeeded, but stack {name} is {}: {reason}", stack.status),
-        ));
-    }
-    job.log().heading(&format!("stack {name} is {}", stack.status)).await;
-    Ok(stack)
 }

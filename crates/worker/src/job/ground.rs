@@ -3,7 +3,8 @@
 //!
 //! What always holds: a value read from AWS is masked in the log before anything could print it,
 //! and is kept in this job's memory alone. A job that removes goes on without what is missing: a
-//! parameter that is gone must not keep a stack alive.
+//! parameter that is gone must not keep a stack alive. A job that only looks ahead has a fixed text
+//! in its place.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +31,12 @@ pub(super) enum Gaps {
     Refused,
     /// Said in the log and left out.
     LeftOut,
+    /// [`UNKNOWN`] stands in its place.
+    Marked,
 }
+
+/// Stands for a value that a job is not given. It looks like no secret and fits most places.
+pub(super) const UNKNOWN: &str = "greenroom-unknown-value";
 
 pub(super) struct Ground {
     /// With the values that lie in AWS.
@@ -132,6 +138,7 @@ async fn complete(job: &Job, target: &Target, gaps: Gaps) -> Result<Target, Halt
                     job.log().note(&format!("parameter {key} is left out: {error}")).await;
                     continue;
                 }
+                Gaps::Marked => UNKNOWN.into(),
             },
         };
         if !value.expose_secret().is_empty() {
@@ -168,6 +175,10 @@ async fn inputs(
             }
             (Err(error), Gaps::LeftOut) => {
                 job.log().note(&format!("parameter {name} is left out: {error}")).await;
+            }
+            (Err(error), Gaps::Marked) => {
+                job.log().note(&format!("parameter {name} is not known: {error}")).await;
+                inputs.insert(name.clone(), UNKNOWN.to_owned());
             }
         }
     }

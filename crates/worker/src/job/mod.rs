@@ -7,13 +7,17 @@
 //! After a crash the attempt is over: the server gives the job to another one, and the room is
 //! removed at the next start.
 
+mod arrive;
 mod artifact;
 mod change;
 mod change_sets;
 mod check;
 mod context;
 mod deploy;
+mod discard;
+mod drift;
 mod environment;
+mod foresee;
 mod foresight;
 mod ground;
 mod halt;
@@ -23,10 +27,16 @@ mod package;
 mod plan;
 mod post_deploy;
 mod publish;
+mod read_back;
+mod recover;
 mod remove;
+mod retries;
 mod session;
 mod stack;
 mod steps;
+mod stuck;
+mod sweep;
+mod tags;
 mod test;
 
 use std::panic::AssertUnwindSafe;
@@ -47,6 +57,7 @@ use crate::hold::{self, Hold, Interrupted, Stop};
 use crate::log::{ChunkSink, Log, LogSettings, LogTask, SinkError};
 use crate::machine::Machine;
 pub(crate) use context::Job;
+use deploy::Way;
 use halt::Halt;
 
 /// Runs an attempt to its end and reports it.
@@ -134,16 +145,41 @@ async fn carry_out(job: &mut Job) -> Result<Option<JobResult>, Halt> {
             Ok(Some(JobResult::Packaged { package }))
         }
         Task::Deploy { service, target, artifact, trust } => {
-            let deployed = deploy::run(job, &service, &target, &artifact, &trust).await?;
+            let way = Way::Forward;
+            let deployed = deploy::run(job, way, &service, &target, &artifact, &trust).await?;
             Ok(Some(JobResult::Deployed { deployed, changed_outputs: Vec::new() }))
         }
-        Task::Remove { service, target, stacks, trust } => {
-            remove::run(job, &service, &target, &stacks, &trust).await?;
-            Ok(Some(JobResult::Removed))
+        Task::Rollback { service, target, artifact, trust } => {
+            let way = Way::Back;
+            let deployed = deploy::run(job, way, &service, &target, &artifact, &trust).await?;
+            Ok(Some(JobResult::Deployed { deployed, changed_outputs: Vec::new() }))
+        }
+        Task::Remove { service, target, stacks, trust, how } => {
+            let kept = remove::run(job, &service, &target, &stacks, &trust, how).await?;
+            Ok(Some(JobResult::Removed { kept }))
         }
         Task::PostDeploy { step, target, trust: _ } => {
             post_deploy::run(job, &step, &target).await?;
             Ok(None)
+        }
+        Task::Recover { service: _, target, stacks, skip } => {
+            recover::run(job, &target, &stacks, &skip).await?;
+            Ok(Some(JobResult::Recovered))
+        }
+        Task::Foresee { service, target, trust } => {
+            let (change, notes) = foresee::run(job, &service, &target, &trust).await?;
+            Ok(Some(JobResult::Foreseen { change, notes }))
+        }
+        Task::Sweep { regions } => {
+            Ok(Some(JobResult::Swept { found: sweep::run(job, &regions).await? }))
+        }
+        Task::Discard { region, stack, name, changed_at } => {
+            let kept = discard::run(job, &region, &stack, &name, changed_at).await?;
+            Ok(Some(JobResult::Removed { kept }))
+        }
+        Task::Drift { service: _, target, stacks, left } => {
+            let (stacks, found) = drift::run(job, &target, &stacks, &left).await?;
+            Ok(Some(JobResult::Drifted { stacks, found }))
         }
     }
 }
@@ -155,12 +191,16 @@ fn secrets(task: &Task) -> Vec<SecretString> {
         secret.map(|parameter| SecretString::from(parameter.value.clone())).collect()
     };
     match task {
-        Task::Plan { .. } => Vec::new(),
+        Task::Plan { .. } | Task::Sweep { .. } | Task::Discard { .. } => Vec::new(),
         Task::Test { target, .. } => target.as_ref().map(of).unwrap_or_default(),
         Task::Package { target, .. }
         | Task::Deploy { target, .. }
         | Task::Remove { target, .. }
-        | Task::PostDeploy { target, .. } => of(target),
+        | Task::PostDeploy { target, .. }
+        | Task::Rollback { target, .. }
+        | Task::Recover { target, .. }
+        | Task::Foresee { target, .. }
+        | Task::Drift { target, .. } => of(target),
     }
 }
 
@@ -288,6 +328,7 @@ pub(crate) mod tests {
                 published: Vec::new(),
             },
             safeguards: Vec::new(),
+            approved: None,
         }
     }
 
@@ -324,7 +365,8 @@ pub(crate) mod tests {
     #[test]
     fn a_deploy_that_was_through_before_the_cancellation_is_reported_as_done() {
         let stop = Stop::Canceled { reason: "by ann".to_owned() };
-        let end = finish(Some(&stop), 1, Ok(Some(JobResult::Removed))).expect("a report");
+        let end = finish(Some(&stop), 1, Ok(Some(JobResult::Removed { kept: Vec::new() })))
+            .expect("a report");
         assert_eq!(end.outcome, Outcome::Succeeded);
         assert!(end.result.is_some());
     }

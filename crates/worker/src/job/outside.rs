@@ -25,6 +25,15 @@ pub(super) async fn found(
     look(job, names, stacks).await
 }
 
+/// All stacks that can be held against how they were left.
+pub(super) async fn found_all(
+    job: &Job,
+    left: &Left,
+    stacks: &Stacks,
+) -> Result<BTreeMap<String, Found>, Halt> {
+    look(job, left.stacks().into_iter(), stacks).await
+}
+
 /// When each stack was last changed.
 pub(super) async fn changed_at(
     job: &Job,

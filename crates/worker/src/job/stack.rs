@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use aws::Stacks;
 use aws::stack::{EventCursor, Patience, StackEvent};
+use aws::{Stack, Stacks};
 use model::worker_api::Target;
 use tokio::sync::mpsc;
 
@@ -155,6 +155,20 @@ pub(super) fn collector() -> (impl FnMut(&StackEvent) + Send, mpsc::UnboundedRec
     (move |event: &StackEvent| drop(sender.send(event.clone())), events)
 }
 
+/// The stack once nothing is in progress, with why resources failed meanwhile; `None`: there is
+/// none.
+pub(super) async fn settled(
+    job: &Job,
+    stacks: &Stacks,
+    name_or_id: &str,
+) -> Result<(Option<Stack>, Causes), Halt> {
+    let (mut on_event, events) = collector();
+    let mut cursor = job.or_stopped(stacks.cursor_now(name_or_id)).await??;
+    let waiting = stacks.wait_settled(name_or_id, &mut cursor, patience(job), &mut on_event);
+    let (settled, causes) = job.or_stopped(logged(job.log(), events, waiting)).await?;
+    Ok((settled?, causes))
+}
+
 /// Waits for `work` and writes the events it hands out into the log.
 pub(super) async fn logged<T>(
     log: &Log,
@@ -193,6 +207,7 @@ mod tests {
             id: "1".to_owned(),
             timestamp: None,
             logical_id: logical_id.to_owned(),
+            physical_id: None,
             resource_type: resource_type.to_owned(),
             status: status.to_owned(),
             reason: Some(reason.to_owned()),

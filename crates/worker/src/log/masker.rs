@@ -90,26 +90,38 @@ impl Masker {
     /// Shows the stream up to `end`. Every occurrence that begins before `end` is whole by now:
     /// were it not, `end` would lie at its beginning.
     fn emit(&mut self, end: usize, out: &mut Vec<u8>) {
-        let mut covered = self.covered;
+        let covered = self.replace(&self.held, end, self.covered, out);
+        self.covered = covered.saturating_sub(end);
+        self.held.drain(..end);
+    }
+
+    /// Masks a text that is no part of the stream.
+    pub fn whole(&self, text: &[u8], out: &mut Vec<u8>) {
+        self.replace(text, text.len(), 0, out);
+    }
+
+    /// Appends `bytes` up to `end`, of which those before `covered` belong to a needle that is
+    /// replaced already; answers up to where needles reach.
+    fn replace(&self, bytes: &[u8], end: usize, covered: usize, out: &mut Vec<u8>) -> usize {
+        let mut covered = covered;
         if let Some(automaton) = &self.automaton {
             let mut found: Vec<(usize, usize)> = automaton
-                .find_overlapping_iter(&self.held)
+                .find_overlapping_iter(bytes)
                 .map(|found| (found.start(), found.end()))
                 .filter(|(start, _)| *start < end)
                 .collect();
             found.sort_unstable();
             for (start, stop) in found {
                 if start >= covered {
-                    out.extend_from_slice(&self.held[covered..start]);
+                    out.extend_from_slice(&bytes[covered..start]);
                     out.extend_from_slice(MASK);
                 }
                 covered = covered.max(stop);
             }
         }
         if covered < end {
-            out.extend_from_slice(&self.held[covered..end]);
+            out.extend_from_slice(&bytes[covered..end]);
         }
-        self.covered = covered.saturating_sub(end);
-        self.held.drain(..end);
+        covered
     }
 }

@@ -130,6 +130,13 @@ impl Log {
         self.shared.state.lock().await.masker.add(secrets)
     }
 
+    /// A text as it would stand in the log: without the secrets that the log knows by now.
+    pub async fn masked(&self, text: &str) -> String {
+        let mut out = Vec::new();
+        self.shared.state.lock().await.masker.whole(text.as_bytes(), &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
     /// Adds what a step printed. Waits while the sink is behind.
     pub async fn write(&self, bytes: &[u8]) {
         for piece in bytes.chunks(CHUNK_BYTES) {

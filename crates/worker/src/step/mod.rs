@@ -23,6 +23,9 @@ pub use order::Order;
 /// What is read of a pipe at once.
 const READ_BYTES: usize = 64 * 1024;
 
+/// How much of a step's last output is kept for whoever wants to know why it failed.
+const END_BYTES: usize = 16 * 1024;
+
 /// How long output may take to arrive after the last process ended.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -70,7 +73,8 @@ impl StepOutcome {
 pub struct StepEnd {
     pub outcome: StepOutcome,
     pub duration: Duration,
-    /// What [`capture`] kept of the standard output.
+    /// What was kept of the output: of [`capture`] all of the standard output; of [`run`] the last
+    /// of what the step printed, not masked.
     pub captured: Vec<u8>,
 }
 
@@ -97,7 +101,7 @@ pub async fn run(
     log.heading(&step.name).await;
     let (reader, stdout) = pipe(step)?;
     let stderr = stdout.try_clone().map_err(output(step))?;
-    let sink = Sink { reader: receiver(step, reader)?, into: Into::Log(log) };
+    let sink = Sink { reader: receiver(step, reader)?, into: Into::LogAndEnd(log) };
     follow(step, room, executor, log, cancel, (stdout, stderr), vec![sink]).await
 }
 
@@ -128,7 +132,11 @@ struct Sink<'a> {
 
 enum Into<'a> {
     Log(&'a Log),
-    Memory { max_bytes: u64 },
+    /// Its end is kept besides.
+    LogAndEnd(&'a Log),
+    Memory {
+        max_bytes: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -228,7 +236,7 @@ impl Sink<'_> {
     /// Reads to the end of the pipe, or of what is allowed. What is too much is not passed on.
     async fn read(mut self, output_bytes: u64) -> Result<Vec<u8>, ReadError> {
         let limit = match self.into {
-            Into::Log(_) => output_bytes,
+            Into::Log(_) | Into::LogAndEnd(_) => output_bytes,
             Into::Memory { max_bytes } => max_bytes.min(output_bytes),
         };
         let mut kept = Vec::new();
@@ -243,6 +251,10 @@ impl Sink<'_> {
             let fits = &buffer[..length.min(room)];
             match self.into {
                 Into::Log(log) => log.write(fits).await,
+                Into::LogAndEnd(log) => {
+                    log.write(fits).await;
+                    keep_end(&mut kept, fits);
+                }
                 Into::Memory { .. } => kept.extend_from_slice(fits),
             }
             seen += fits.len() as u64;
@@ -251,6 +263,13 @@ impl Sink<'_> {
             }
         }
     }
+}
+
+/// Adds to what is kept, which stays below its measure.
+fn keep_end(kept: &mut Vec<u8>, bytes: &[u8]) {
+    kept.extend_from_slice(&bytes[bytes.len().saturating_sub(END_BYTES)..]);
+    let over = kept.len().saturating_sub(END_BYTES);
+    kept.drain(..over);
 }
 
 fn natural(ending: Ending) -> StepOutcome {
@@ -291,4 +310,21 @@ fn receiver(step: &StepSpec, reader: PipeReader) -> Result<Receiver, StepError> 
 fn output(step: &StepSpec) -> impl FnOnce(std::io::Error) -> StepError {
     let step = step.name.clone();
     |source| StepError::Output { step, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_of_the_output_is_kept() {
+        let mut kept = Vec::new();
+        keep_end(&mut kept, b"first ");
+        keep_end(&mut kept, &vec![b'x'; END_BYTES - 4]);
+        keep_end(&mut kept, b"last");
+        assert_eq!(kept.len(), END_BYTES);
+        assert!(kept.starts_with(b"x") && kept.ends_with(b"last"));
+        keep_end(&mut kept, &vec![b'y'; END_BYTES * 2]);
+        assert_eq!(kept, vec![b'y'; END_BYTES]);
+    }
 }

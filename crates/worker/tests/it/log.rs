@@ -48,6 +48,18 @@ proptest! {
     }
 
     #[test]
+    fn a_text_beside_the_stream_is_masked_as_one_in_it(
+        secrets in prop::collection::vec("[ab\n]{4,9}", 0..4),
+        text in "[abc\n]{0,60}",
+    ) {
+        let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+        let known: Vec<SecretString> = secrets.iter().map(|&secret| secret.into()).collect();
+        let mut beside = Vec::new();
+        Masker::new(&known).unwrap().whole(text.as_bytes(), &mut beside);
+        prop_assert_eq!(beside, mask(&secrets, &[text.as_bytes()]));
+    }
+
+    #[test]
     fn what_holds_no_secret_passes_unchanged(text in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert_eq!(mask(&["never-in-random-bytes"], &[&text]), text);
     }

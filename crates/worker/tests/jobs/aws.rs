@@ -1,5 +1,5 @@
 //! The local AWS of `script/test`, as a worker's jobs meet it: sessions of the development
-//! account, read-mostly for a package and whole for the others.
+//! account, read-mostly for a package, narrower ones for what only looks and whole for the others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +18,17 @@ pub(crate) struct LocalAws {
     pub(crate) endpoint: AwsEndpoint,
     /// For package jobs.
     pub(crate) looking: AwsCredentials,
+    /// For a look at what a commit would change.
+    pub(crate) reading: AwsCredentials,
+    /// For drift and sweep.
+    pub(crate) inspecting: AwsCredentials,
     pub(crate) whole: AwsCredentials,
     pub(crate) stacks: Stacks,
 }
 
 impl LocalAws {
     pub(crate) async fn new() -> Self {
-        let ca = std::fs::read_to_string(variable("GREENROOM_TEST_AWS_CA_BUNDLE"))
-            .expect("the CA bundle is readable");
-        let url = variable("GREENROOM_TEST_AWS_ENDPOINT");
+        let (ca, url) = (ca_bundle(), endpoint());
         let endpoint = aws::AwsEndpoint { url: Some(url.clone()), ca_bundle_pem: Some(ca.clone()) };
         let server = Credentials {
             access_key_id: variable("GREENROOM_TEST_AWS_ACCESS_KEY_ID"),
@@ -41,6 +43,8 @@ impl LocalAws {
         Self {
             endpoint: AwsEndpoint { url: Some(url), ca_bundle: Some(ca) },
             looking: told(&mint(&minter, SessionScope::ReadMostly).await),
+            reading: told(&mint(&minter, SessionScope::ReadOnly).await),
+            inspecting: told(&mint(&minter, SessionScope::Inspect).await),
             whole: told(&whole),
             stacks,
         }
@@ -68,6 +72,15 @@ fn told(credentials: &Credentials) -> AwsCredentials {
         session_token: credentials.session_token.expose_secret().to_owned(),
         expires_at: credentials.expires_at,
     }
+}
+
+pub(crate) fn ca_bundle() -> String {
+    std::fs::read_to_string(variable("GREENROOM_TEST_AWS_CA_BUNDLE"))
+        .expect("the CA bundle is readable")
+}
+
+pub(crate) fn endpoint() -> String {
+    variable("GREENROOM_TEST_AWS_ENDPOINT")
 }
 
 fn variable(name: &str) -> String {

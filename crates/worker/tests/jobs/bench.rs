@@ -12,8 +12,8 @@ use model::outside::Left;
 use model::pipeline::{Commands, Framework, Service, Step};
 use model::stage::StageKind;
 use model::worker_api::{
-    Assignment, AwsEndpoint, Checkout, Finish, JobResult, Packaged, Parameter, StoredArtifact,
-    Target, Task,
+    Assignment, AwsEndpoint, Checkout, Finish, JobResult, Packaged, Parameter, RemoveHow,
+    StoredArtifact, Target, Task,
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -71,6 +71,7 @@ impl Bench {
             work_dir: self.work_dir(),
             slots: 2,
             executor: ExecutorKind::Bubblewrap,
+            retry_waits: vec![Duration::ZERO; 3],
         }
     }
 
@@ -166,7 +167,11 @@ impl Bench {
 
     /// Lets the worker do a job; its report and its log.
     pub(crate) async fn run(&self, task: Task) -> (Finish, String) {
-        let assignment = self.assignment(task);
+        self.run_of(self.assignment(task)).await
+    }
+
+    /// The same for an assignment that is not as usual.
+    pub(crate) async fn run_of(&self, assignment: Assignment) -> (Finish, String) {
         let job = assignment.job;
         self.server.give(assignment);
         let finish = self.server.finish_of(job).await;
@@ -192,14 +197,40 @@ impl Bench {
         self.run(Task::Deploy { service, target, artifact, trust: "preview".to_owned() }).await
     }
 
+    /// Deploys an artifact of an earlier commit once more.
+    pub(crate) async fn roll_back(
+        &self,
+        service: Service,
+        target: Target,
+        (artifact, bytes): (StoredArtifact, Vec<u8>),
+        commit: &str,
+    ) -> (Finish, String) {
+        self.server.state().artifact = bytes;
+        let trust = "preview".to_owned();
+        let mut assignment = self.assignment(Task::Rollback { service, target, artifact, trust });
+        assignment.source.commit = commit.parse().expect("a commit");
+        self.run_of(assignment).await
+    }
+
     pub(crate) async fn remove(
         &self,
         service: Service,
         target: Target,
         stacks: &[&str],
     ) -> (Finish, String) {
+        self.remove_so(service, target, stacks, RemoveHow::Careful).await
+    }
+
+    pub(crate) async fn remove_so(
+        &self,
+        service: Service,
+        target: Target,
+        stacks: &[&str],
+        how: RemoveHow,
+    ) -> (Finish, String) {
         let stacks = stacks.iter().map(|&name| name.to_owned()).collect();
-        self.run(Task::Remove { service, target, stacks, trust: "preview".to_owned() }).await
+        let trust = "preview".to_owned();
+        self.run(Task::Remove { service, target, stacks, trust, how }).await
     }
 
     /// Ends the worker as a signal would; how it ended.
@@ -259,6 +290,7 @@ pub(crate) fn target(parameters: &[(&str, &str, bool)]) -> Target {
         references: BTreeMap::new(),
         outputs,
         safeguards: Vec::new(),
+        approved: None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! SAM and CDK as they are: their own command lines in the sandbox, against a local AWS. Run by
 //! `script/test --frameworks`; not a part of the quick suite, for what they download.
 
+use std::collections::BTreeMap;
+
 use model::change_set::StackChangeKind;
 use model::job::Outcome;
 use model::pipeline::{Commands, Framework, Service};
@@ -8,7 +10,8 @@ use model::worker_api::{AwsCredentials, DeployedStack, Finish, JobResult, Task};
 
 use crate::bench::{self, Bench, step, target};
 
-const SAM: [(&str, &str); 3] = [
+const SAM: [(&str, &str); 4] = [
+    ("api/samconfig.toml", "version = 0.1\n[default.deploy.parameters]\ntags = \"team=blue\"\n"),
     ("api/template.yaml", include_str!("frameworks/sam/template.yaml")),
     ("api/src/hello.js", include_str!("frameworks/sam/src/hello.js")),
     ("api/src/package.json", include_str!("frameworks/sam/src/package.json")),
@@ -53,6 +56,11 @@ fn deployed(finish: Finish, log: &str) -> DeployedStack {
     }
 }
 
+async fn tags(bench: &Bench, stack: &str) -> BTreeMap<String, String> {
+    let local = bench.server.state().local_aws.clone().expect("a local AWS");
+    local.stacks.look(stack).await.expect("AWS answers").expect("a stack").tags
+}
+
 async fn is_there(bench: &Bench, stack: &str) -> bool {
     let local = bench.server.state().local_aws.clone().expect("a local AWS");
     local.stacks.look(stack).await.expect("AWS answers").is_some()
@@ -79,6 +87,8 @@ async fn a_sam_application_is_built_deployed_and_removed() {
     assert_eq!(found.outputs["HelloName"], format!("{stack}-hello"));
     assert_eq!(found.outputs["Greeting"], "hello \"world\", ok");
     assert!(log.contains("CREATE_COMPLETE Hello (AWS::Lambda::Function)"), "{log}");
+    let tags = tags(&bench, &stack).await;
+    assert_eq!((tags["greenroom:service"].as_str(), tags["team"].as_str()), ("hello", "blue"));
 
     let (finish, log) = bench.deploy(service.clone(), target.clone(), package.artifact).await;
     assert_eq!(finish.outcome, Outcome::Succeeded, "nothing has changed: {log}");
@@ -117,6 +127,11 @@ async fn a_cdk_application_of_two_stacks_is_deployed_in_order_and_removed_in_rev
     let found = deployed(finish, &log);
     assert_eq!(found.stacks, [base.clone(), api.clone()]);
     assert_eq!(found.outputs["Said"], "hello world");
+    for stack in [&base, &api] {
+        let tags = tags(&bench, stack).await;
+        let build = tags["greenroom:build"].as_str();
+        assert_eq!((build, tags["team"].as_str()), ("7", "blue"), "{stack}");
+    }
 
     // As after a first deploy that came to nothing: the stacks' names are not known.
     let (finish, log) = bench.remove(service.clone(), target.clone(), &[]).await;

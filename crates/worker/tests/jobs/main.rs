@@ -4,11 +4,17 @@
 mod aws;
 mod bench;
 mod custom;
+mod foresee;
 #[cfg(feature = "frameworks")]
 mod frameworks;
+mod lab;
 mod lease;
+mod look;
+mod osls;
 mod package;
 mod plan;
+mod recovery;
+mod removal;
 mod server;
 mod stacks;
 mod stage;

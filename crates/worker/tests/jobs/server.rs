@@ -16,7 +16,8 @@ use tokio::sync::Notify;
 
 use crate::aws::LocalAws;
 
-const DEADLINE: Duration = Duration::from_secs(60);
+/// An install from the network may be one step of a job.
+const DEADLINE: Duration = Duration::from_secs(180);
 const CLAIM_WAIT: Duration = Duration::from_secs(20);
 pub(crate) const LEASE_SECONDS: u32 = 3;
 
@@ -38,8 +39,11 @@ pub(crate) struct State {
     pub(crate) calls: Vec<String>,
     /// Where jobs work, if not at the AWS in here that allows nothing.
     pub(crate) local_aws: Option<LocalAws>,
-    /// The jobs that may only look.
+    /// The jobs that may look, with change sets that nobody executes.
     looking: Vec<JobId>,
+    /// The jobs that may look at stacks, and those that may look at resources too.
+    reading: Vec<JobId>,
+    inspecting: Vec<JobId>,
     /// What the AWS in here has in its Parameter Store.
     pub(crate) parameter_store: BTreeMap<String, String>,
 }
@@ -196,6 +200,8 @@ impl Server {
         let state = self.state();
         match &state.local_aws {
             Some(local) if state.looking.contains(&job) => local.looking.clone(),
+            Some(local) if state.reading.contains(&job) => local.reading.clone(),
+            Some(local) if state.inspecting.contains(&job) => local.inspecting.clone(),
             Some(local) => local.whole.clone(),
             None => AwsCredentials {
                 access_key_id: "ASIAEXAMPLE".to_owned(),
@@ -238,8 +244,20 @@ impl Server {
                 }
                 if !state.queue.is_empty() {
                     let assignment = state.queue.remove(0);
-                    if let Task::Package { .. } = assignment.task {
-                        state.looking.push(assignment.job);
+                    match assignment.task {
+                        Task::Package { .. } => state.looking.push(assignment.job),
+                        Task::Foresee { .. } => state.reading.push(assignment.job),
+                        Task::Sweep { .. } | Task::Drift { .. } => {
+                            state.inspecting.push(assignment.job);
+                        }
+                        Task::Plan { .. }
+                        | Task::Test { .. }
+                        | Task::Deploy { .. }
+                        | Task::Remove { .. }
+                        | Task::PostDeploy { .. }
+                        | Task::Rollback { .. }
+                        | Task::Recover { .. }
+                        | Task::Discard { .. } => {}
                     }
                     return (200, serde_json::to_vec(&assignment).expect("JSON"));
                 }

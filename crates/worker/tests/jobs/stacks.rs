@@ -9,7 +9,7 @@ use model::finding::Check;
 use model::job::{FailureKind, Outcome};
 use model::outside::Left;
 use model::pipeline::{Framework, Service};
-use model::worker_api::{DeployedStack, Finish, JobResult, Target, Task};
+use model::worker_api::{DeployedStack, Finish, JobResult, RemoveHow, Target, Task};
 use serde_json::json;
 
 use crate::aws::LocalAws;
@@ -242,7 +242,10 @@ async fn a_package_tells_what_somebody_else_did_to_the_stack_since_the_last_depl
     assert!(log.contains(&format!("warning: not by Greenroom: stack {name}: ")), "{log}");
 
     let stacks = local(&bench).stacks;
-    stacks.remove(&name, "by-hand", PATIENCE, &mut |_| {}).await.expect("answered");
+    stacks
+        .remove(&name, "by-hand", RemoveHow::Careful, PATIENCE, &mut |_| {})
+        .await
+        .expect("answered");
     let (removed, _) = seen().await;
     assert!(removed[0].starts_with("it was removed outside Greenroom"), "{removed:?}");
 }

@@ -16,10 +16,10 @@ use crate::framework::{FILE_MAX_BYTES, Foresight, PackagedStack, not_packaged};
 use crate::git::{Workspace, WorkspaceError};
 
 pub(super) const FILE: &str = "manifest.json";
-const STACK: &str = "aws:cloudformation:stack";
-const NESTED: &str = "cdk:cloud-assembly";
+pub(super) const STACK: &str = "aws:cloudformation:stack";
+pub(super) const NESTED: &str = "cdk:cloud-assembly";
 /// CDK nests one assembly for each `Stage` in a `Stage`; deeper is a loop.
-const DEPTH_MAX: usize = 16;
+pub(super) const DEPTH_MAX: usize = 16;
 
 #[derive(Deserialize)]
 struct Manifest {

@@ -4,6 +4,7 @@
 //! wrote. Stacks are removed by their names, without running it again.
 
 mod assembly;
+mod tags;
 
 use std::path::Path;
 
@@ -12,8 +13,8 @@ use model::job::Failure;
 use serde::Deserialize;
 
 use super::{
-    Authority, Deploying, Facts, Framework, LINKLESS, Making, Package, Removing, Site, StackNames,
-    ToolFound, Work, node_modules, parameters,
+    Amended, Authority, Deploying, Facts, Framework, LINKLESS, Making, Package, Removing, Site,
+    StackNames, StackTags, ToolFound, Work, node_modules, parameters,
 };
 use crate::detect::{configuration, within};
 use crate::git::Workspace;
@@ -58,6 +59,7 @@ impl Framework for Cdk {
         site: &Site<'_>,
         package: &Package,
         files: &Workspace,
+        _tags: &StackTags,
     ) -> Result<Deploying, Failure> {
         let program = Program::find(site)?.program;
         let assembly = site.places.package.to_string_lossy().into_owned();
@@ -89,6 +91,10 @@ impl Framework for Cdk {
         let names: Vec<&str> = package.stacks.iter().map(|stack| stack.name.as_str()).collect();
         let heading = format!("cdk deploy {}{}", names.join(" "), parameters::counted(count));
         Ok(Deploying::Run(Order::argv(heading, argv)))
+    }
+
+    fn tagged(&self, files: &Workspace, tags: &StackTags) -> Result<Vec<Amended>, Failure> {
+        tags::into_assembly(files, tags)
     }
 
     fn stacks(&self, _site: &Site<'_>) -> StackNames {

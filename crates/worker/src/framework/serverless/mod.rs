@@ -20,8 +20,8 @@ use self::config::ServerlessYml;
 use self::package::{PackageState, STATE_FILE};
 use self::tool::Tool;
 use super::{
-    Authority, Deploying, FILE_MAX_BYTES, Facts, Framework, Making, Package, Removing, Site,
-    StackNames, ToolFound, Work, not_packaged,
+    Amended, Authority, Deploying, FILE_MAX_BYTES, Facts, Framework, Making, Package, Removing,
+    Site, StackNames, StackTags, ToolFound, Work, not_packaged,
 };
 use crate::detect::{configuration, within};
 use crate::git::{Workspace, WorkspaceError};
@@ -65,9 +65,14 @@ impl Framework for Serverless {
         site: &Site<'_>,
         _package: &Package,
         _files: &Workspace,
+        _tags: &StackTags,
     ) -> Result<Deploying, Failure> {
         let from = package_path(site);
         Ok(Deploying::Run(order(site, Action::Deploy { from: &from })?))
+    }
+
+    fn tagged(&self, _files: &Workspace, _tags: &StackTags) -> Result<Vec<Amended>, Failure> {
+        Ok(Vec::new())
     }
 
     fn stacks(&self, site: &Site<'_>) -> StackNames {

@@ -26,11 +26,13 @@ macro_rules! shipped {
 
 /// The plugin's files, to be written below one directory that steps can read and not write: name
 /// and contents.
-pub(crate) const FILES: [(&str, &str); 7] = shipped![
+pub(crate) const FILES: [(&str, &str); 9] = shipped![
     "package.json",
     "preload.js",
     "index.js",
     "lib/command.js",
+    "lib/deploy.js",
+    "lib/looking.js",
     "lib/publish.js",
     "lib/reference.js",
     "lib/scope.js",

@@ -1,11 +1,12 @@
 'use strict';
 
-const { App, CfnOutput, CfnParameter, Stack } = require('aws-cdk-lib');
+const { App, CfnOutput, CfnParameter, Stack, Tags } = require('aws-cdk-lib');
 const lambda = require('aws-cdk-lib/aws-lambda');
 const sns = require('aws-cdk-lib/aws-sns');
 
 const { GREENROOM_STAGE: stage, mark } = process.env;
 const app = new App();
+Tags.of(app).add('team', 'blue');
 
 const base = new Stack(app, `${mark}-base-${stage}`);
 const topic = new sns.Topic(base, 'Topic');
