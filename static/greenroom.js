@@ -126,13 +126,6 @@ if (find) {
   });
 }
 
-// ---- forms that ask once more
-
-document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
-  if (question && !confirm(question)) event.preventDefault();
-});
-
 // ---- keys
 
 let row = -1;

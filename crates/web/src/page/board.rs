@@ -6,7 +6,9 @@ use askama::Template;
 use axum::extract::State as Extract;
 use axum::response::Html;
 use chrono::{DateTime, Utc};
+use model::app::Settings;
 use model::build::BuildOutcome;
+use model::freeze::{Freeze, in_force};
 use model::stage::StageKind;
 use store::board::BoardRow;
 use store::build::{BuildFilter, BuildState};
@@ -41,6 +43,8 @@ struct StageView {
     name: String,
     branch: String,
     state: Option<Badge>,
+    /// Why it takes no deploys now.
+    frozen: Option<String>,
     cells: Vec<Cell>,
     build: Option<LastBuild>,
 }
@@ -86,6 +90,8 @@ pub(super) async fn show(Extract(state): Extract<State>) -> Result<Html<String>>
             BuildLine::new(build, far.map(|far| (far.finished, far.jobs)), now)
         })
         .collect();
+    let settings: BTreeMap<String, Settings> =
+        registered.iter().map(|app| (app.name.to_string(), app.settings.clone())).collect();
     let mut apps: BTreeMap<String, AppView> = registered
         .into_iter()
         .map(|app| {
@@ -103,9 +109,12 @@ pub(super) async fn show(Extract(state): Extract<State>) -> Result<Html<String>>
     for row in rows {
         let Some(app) = apps.get_mut(row.app.as_str()) else { continue };
         app.unbuilt.retain(|name| !name.eq_ignore_ascii_case(row.stage.as_str()));
+        let frozen =
+            settings.get(row.app.as_str()).and_then(|settings| frozen(&row, settings, now));
+        let view = stage(&row, frozen, now);
         match row.kind {
-            StageKind::LongLived => app.stages.push(stage(&row, now)),
-            StageKind::Preview | StageKind::Personal => app.previews.push(stage(&row, now)),
+            StageKind::LongLived => app.stages.push(view),
+            StageKind::Preview | StageKind::Personal => app.previews.push(view),
         }
     }
     html(&BoardPage {
@@ -115,7 +124,13 @@ pub(super) async fn show(Extract(state): Extract<State>) -> Result<Html<String>>
     })
 }
 
-fn stage(row: &BoardRow, now: DateTime<Utc>) -> StageView {
+fn frozen(row: &BoardRow, settings: &Settings, now: DateTime<Utc>) -> Option<String> {
+    let windows = settings.stage(&row.stage).map(|(_, own)| own.freeze.as_slice());
+    let freezes = in_force(row.frozen.as_ref(), windows.unwrap_or_default(), now);
+    freezes.first().map(Freeze::sentence)
+}
+
+fn stage(row: &BoardRow, frozen: Option<String>, now: DateTime<Utc>) -> StageView {
     let quiet = row.state == model::stage::StageState::Active;
     StageView {
         url: format!("/apps/{}/stages/{}", row.app, row.stage),
@@ -126,6 +141,7 @@ fn stage(row: &BoardRow, now: DateTime<Utc>) -> StageView {
             (Some(number), None) => format!("#{number}"),
             (None, None) => String::new(),
         },
+        frozen,
         state: (!quiet).then(|| Badge::of_stage(row.state)),
         cells: cells(&row.instances, now),
         build: row.last_build.as_ref().map(|build| LastBuild {

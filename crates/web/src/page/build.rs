@@ -1,25 +1,27 @@
-//! Build: the graph of its jobs with times, why each service runs, follows or is skipped, what the
-//! deploys change and what the checks before them found, and a log.
+//! Build: the graph of its jobs with times, why each service runs, follows or is skipped, what it
+//! waits for, what the deploys change and what the checks before them found, and a log.
 
 use askama::Template;
 use axum::extract::{Extension, Form, Path, Query, State as Extract};
 use axum::response::{Html, Redirect};
-use model::build::BuildOutcome;
+use model::build::{BuildOutcome, Purpose};
 use model::job::JobState;
 use model::permission::Action;
-use model::{BuildId, JobId, ServiceName, StageName};
+use model::{BuildId, CommitSha, JobId, ServiceName, StageName};
 use serde::Deserialize;
 use store::PgConnection;
+use store::app::App;
 use store::build::{Build, BuildState};
 use store::job::Job;
 
-use super::change::{ChangeView, changes};
+use super::change::{Changes, ForeseenView, changes, foreseen};
 use super::finding::{FindingView, findings};
 use super::graph::{self, Graph, Row};
 use super::live;
 use super::logs::{LINES_PER_PAGE, render};
 use super::place::Places;
 use super::view::{Badge, Time, duration, origin, short};
+use super::waiting::{Waiting, waiting};
 use super::{Shell, html};
 use crate::api;
 use crate::auth::Caller;
@@ -33,9 +35,11 @@ use crate::state::State;
 struct BuildPage {
     shell: Shell,
     build: View,
+    waiting: Option<Waiting>,
     rows: Vec<Row>,
     findings: Vec<FindingView>,
-    changes: Vec<ChangeView>,
+    changes: Changes,
+    foreseen: Vec<ForeseenView>,
     log: Option<LogView>,
 }
 
@@ -46,7 +50,10 @@ struct View {
     badge: Badge,
     title: String,
     event: String,
-    purpose: &'static str,
+    /// What it is for, where that is no deploy of its commit.
+    purpose: Option<&'static str>,
+    /// It can be run again: it is of a commit, or a removal.
+    repeatable: bool,
     origin: String,
     commit: String,
     commit_full: String,
@@ -117,6 +124,7 @@ pub(super) async fn show(
         Some(job) => Some(log(&mut conn, &url, job, places.job(job), place).await?),
         None => None,
     };
+    let waiting = waiting(&mut conn, &app, &build, &jobs, &caller, now).await?;
     let events = events(&mut conn, build.id, build.state).await?;
     drop(conn);
     let rows = Graph {
@@ -130,12 +138,8 @@ pub(super) async fn show(
     }
     .rows();
     let (findings, changes) = (findings(&jobs, &places), changes(&jobs, &places));
-    let commit_url = format!(
-        "{}/{}/commit/{}",
-        state.settings.git_url.trim_end_matches('/'),
-        app.repository,
-        build.source.commit
-    );
+    let foreseen = foreseen(&jobs, &places);
+    let commit_url = commit_url(&state, &app, &build.source.commit);
     let view = View::new(build, url, commit_url, &caller, now);
     let icon = match (view.running, view.failed) {
         (true, _) => "running",
@@ -144,7 +148,13 @@ pub(super) async fn show(
     };
     let title = format!("{} #{}", view.app, view.number);
     let shell = Shell { icon, events, ..Shell::new(title, "builds") };
-    html(&BuildPage { shell, build: view, rows, findings, changes, log })
+    html(&BuildPage { shell, build: view, waiting, rows, findings, changes, foreseen, log })
+}
+
+/// A commit's page on GitHub.
+pub(super) fn commit_url(state: &State, app: &App, commit: &CommitSha) -> String {
+    let git = state.settings.git_url.trim_end_matches('/');
+    format!("{git}/{}/commit/{commit}", app.repository)
 }
 
 /// An ended build changes no more.
@@ -177,7 +187,11 @@ impl View {
             number: build.number,
             badge,
             event: build.event.as_str().replace('_', " "),
-            purpose: build.purpose.as_str(),
+            purpose: purpose(build.purpose),
+            repeatable: match build.purpose {
+                Purpose::Deploy | Purpose::Test | Purpose::Remove => true,
+                Purpose::Rollback | Purpose::Recover | Purpose::Inspect => false,
+            },
             origin: origin(&build.source),
             commit: short(&build.source.commit),
             commit_full: build.source.commit.to_string(),
@@ -202,6 +216,17 @@ impl View {
             author: build.source.author,
             url,
         }
+    }
+}
+
+fn purpose(purpose: Purpose) -> Option<&'static str> {
+    match purpose {
+        Purpose::Deploy => None,
+        Purpose::Test => Some("tests only"),
+        Purpose::Remove => Some("removal"),
+        Purpose::Rollback => Some("rollback"),
+        Purpose::Recover => Some("recovery of a stuck stack"),
+        Purpose::Inspect => Some("looks, and changes nothing"),
     }
 }
 

@@ -1,15 +1,17 @@
-//! Builds: all of them, newest first, by app, branch, stage and state.
+//! Builds: all of them, newest first, by app, branch, stage, state and purpose. Those that only look
+//! are shown when they are asked for.
 
 use askama::Template;
 use axum::extract::{Query, State as Extract};
 use axum::response::Html;
+use model::build::Purpose;
 use model::{AppName, BranchName, BuildId, StageName};
 use serde::Deserialize;
 use store::build::{Before, BuildFilter};
 
 use super::view::BuildLine;
 use super::{Shell, html, live};
-use crate::api::builds::build_state;
+use crate::api::builds::{PURPOSES, build_purpose, build_state};
 use crate::error::{Error, Result};
 use crate::extract::{escape, value};
 use crate::state::State;
@@ -22,6 +24,7 @@ struct BuildsPage {
     shell: Shell,
     apps: Vec<String>,
     filter: Filter,
+    purposes: [&'static str; 6],
     builds: Vec<BuildLine>,
     next: Option<String>,
 }
@@ -37,6 +40,8 @@ pub(super) struct Filter {
     #[serde(default)]
     state: String,
     #[serde(default)]
+    purpose: String,
+    #[serde(default)]
     before: String,
 }
 
@@ -48,6 +53,7 @@ impl Filter {
             ("branch", &self.branch),
             ("stage", &self.stage),
             ("state", &self.state),
+            ("purpose", &self.purpose),
         ] {
             if !value.is_empty() {
                 query.push_str(&format!("&{key}={}", escape(value)));
@@ -96,6 +102,7 @@ pub(super) async fn show(
         commit: None,
         stage,
         state: given(&filter.state).map(build_state).transpose()?,
+        purpose: given(&filter.purpose).map(build_purpose).transpose()?,
         before: before.map(Before::Id),
         limit: PAGE + 1,
     };
@@ -120,6 +127,7 @@ pub(super) async fn show(
         shell: Shell { events, ..Shell::new("Builds", "builds") },
         apps: apps.into_iter().map(|app| app.name.into()).collect(),
         filter,
+        purposes: PURPOSES.map(Purpose::as_str),
         builds: lines,
         next,
     })

@@ -19,6 +19,10 @@ pub(super) struct Cell {
     pub(super) since: Time,
     /// Somebody else changed what Greenroom deployed.
     pub(super) changed_outside: bool,
+    /// Its stacks are not as their templates say.
+    pub(super) drifted: bool,
+    /// A deploy of it waits: for an approval, or for the end of a freeze.
+    pub(super) waiting: bool,
     pub(super) endpoint: Option<String>,
 }
 
@@ -30,10 +34,10 @@ pub(super) fn cells(instances: &[BoardInstance], now: DateTime<Utc>) -> Vec<Cell
         .collect()
 }
 
-/// `None` for a service of which nothing was ever there.
+/// `None` for a service of which nothing was ever there, and nothing waits to be.
 fn cell(regions: &[BoardInstance], now: DateTime<Utc>) -> Option<Cell> {
     let worst = regions.iter().max_by_key(|one| weight(one.state))?;
-    if worst.state == InstanceState::Planned {
+    if worst.state == InstanceState::Planned && !regions.iter().any(|one| one.waiting) {
         return None;
     }
     let there: Vec<&BoardInstance> =
@@ -51,6 +55,8 @@ fn cell(regions: &[BoardInstance], now: DateTime<Utc>) -> Option<Cell> {
         commit: if same { commit(worst) } else { "several".to_owned() },
         since: Time::new(newest, now),
         changed_outside: shown.iter().any(|one| one.changed_outside),
+        drifted: shown.iter().any(|one| one.drifted),
+        waiting: regions.iter().any(|one| one.waiting),
         endpoint: shown.iter().flat_map(|one| &one.endpoints).find(|url| is_link(url)).cloned(),
     })
 }
@@ -79,6 +85,8 @@ mod tests {
             build_number: Some(1),
             endpoints: vec![format!("https://{region}.example")],
             changed_outside: false,
+            drifted: false,
+            waiting: false,
             updated_at: DateTime::UNIX_EPOCH,
         }
     }
@@ -115,5 +123,8 @@ mod tests {
     fn what_was_only_planned_is_no_line() {
         let planned = [at("eu-west-1", InstanceState::Planned, 'a')];
         assert!(cells(&planned, DateTime::UNIX_EPOCH).is_empty());
+        let waiting =
+            BoardInstance { waiting: true, ..at("eu-west-1", InstanceState::Planned, 'a') };
+        assert!(only(&[waiting]).waiting, "unless its first deploy waits for somebody");
     }
 }

@@ -1,17 +1,41 @@
-//! What a build's deploys do to their stacks, resource by resource.
+//! What a build's deploys do to their stacks, resource by resource; and what its commit would do to
+//! another stage's.
 //!
-//! What always holds: what is lost stands first, and a resource that holds data says so in a word.
+//! What always holds: what is lost stands first, a resource that holds data says so in a word, and
+//! who may do what by the change stands apart from everything else.
 
+use model::approval::is_access;
 use model::change_set::{Effect, ResourceChange, StackChange, StackChangeKind};
 use model::safeguard::is_stateful;
 use model::worker_api::JobResult;
 use model::{Region, ServiceName};
-use store::job::Job;
+use store::job::{Job, Work};
 
 use super::place::Places;
 use super::view::Badge;
 
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) permissions: Vec<PermissionView>,
+    pub(super) stacks: Vec<ChangeView>,
+}
+
+pub(super) struct PermissionView {
+    pub(super) stack: String,
+    pub(super) resource: ResourceView,
+}
+
+/// What the commit would change in the stage it is meant for.
+pub(super) struct ForeseenView {
+    pub(super) stage: String,
+    pub(super) changes: Changes,
+    /// Why this may not be all.
+    pub(super) notes: Vec<String>,
+}
+
 pub(super) struct ChangeView {
+    /// Names it within the page.
+    pub(super) anchor: String,
     /// The service, with its region if it has several.
     pub(super) of: String,
     pub(super) stack: String,
@@ -22,6 +46,9 @@ pub(super) struct ChangeView {
     pub(super) grave: bool,
     /// Why this may not be all.
     pub(super) note: Option<String>,
+    /// Some of it is about permissions, which stand apart.
+    pub(super) permissions: bool,
+    /// All but those.
     pub(super) resources: Vec<ResourceView>,
 }
 
@@ -36,7 +63,7 @@ pub(super) struct ResourceView {
 }
 
 /// The changes of a build. What a deploy looked at last goes before what its package foresaw.
-pub(super) fn changes(jobs: &[Job], places: &Places<'_>) -> Vec<ChangeView> {
+pub(super) fn changes(jobs: &[Job], places: &Places<'_>) -> Changes {
     let mut latest: Vec<(Place<'_>, &[StackChange])> = Vec::new();
     for job in jobs {
         let (Some(service), Some(change)) = (&job.service, of_job(job)) else { continue };
@@ -46,12 +73,34 @@ pub(super) fn changes(jobs: &[Job], places: &Places<'_>) -> Vec<ChangeView> {
             None => latest.push((place, change)),
         }
     }
-    latest
-        .into_iter()
-        .flat_map(|((service, region), change)| {
-            change.iter().map(move |stack| view(places.service(service, region), stack))
-        })
-        .collect()
+    let mut changes = Changes::default();
+    for ((service, region), stacks) in latest {
+        changes.add("change", &places.service(service, region), stacks);
+    }
+    changes
+}
+
+/// By the stage that the jobs packaged for.
+pub(super) fn foreseen(jobs: &[Job], places: &Places<'_>) -> Vec<ForeseenView> {
+    let mut found: Vec<ForeseenView> = Vec::new();
+    for job in jobs {
+        let (Some(service), Some(Work::Foresee { stage, .. })) = (&job.service, &job.work) else {
+            continue;
+        };
+        let Some(JobResult::Foreseen { change, notes }) = &job.result else { continue };
+        let at = match found.iter().position(|one| one.stage == stage.as_str()) {
+            Some(at) => at,
+            None => {
+                let stage = stage.to_string();
+                found.push(ForeseenView { stage, changes: Changes::default(), notes: Vec::new() });
+                found.len() - 1
+            }
+        };
+        let of = places.service(service, job.region.as_ref());
+        found[at].notes.extend(notes.iter().map(|note| format!("{of}: {note}")));
+        found[at].changes.add(&format!("foreseen-{at}"), &of, change);
+    }
+    found
 }
 
 type Place<'a> = (&'a ServiceName, Option<&'a Region>);
@@ -61,28 +110,48 @@ fn of_job(job: &Job) -> Option<&[StackChange]> {
     let change = match &job.result {
         Some(JobResult::Packaged { package }) => &package.change,
         Some(JobResult::Checked { change, .. }) => change,
-        Some(JobResult::Planned { .. } | JobResult::Deployed { .. } | JobResult::Removed)
+        Some(
+            JobResult::Planned { .. }
+            | JobResult::Deployed { .. }
+            | JobResult::Removed { .. }
+            | JobResult::Recovered
+            | JobResult::Foreseen { .. }
+            | JobResult::Swept { .. }
+            | JobResult::Drifted { .. },
+        )
         | None => return None,
     };
     (!change.is_empty()).then_some(change)
 }
 
-fn view(of: String, stack: &StackChange) -> ChangeView {
-    let mut changes: Vec<&ResourceChange> = stack.changes.iter().collect();
-    changes.sort_by_key(|change| {
-        (change.effect, !is_stateful(&change.resource_type), &change.logical_id)
-    });
-    ChangeView {
-        of,
-        stack: stack.stack.clone(),
-        new: match stack.kind {
-            StackChangeKind::New => true,
-            StackChangeKind::Update => false,
-        },
-        counts: counts(&changes),
-        grave: changes.iter().any(|change| takes_away(change.effect)),
-        note: stack.note.clone(),
-        resources: changes.into_iter().map(resource).collect(),
+impl Changes {
+    pub(super) fn add(&mut self, prefix: &str, of: &str, stacks: &[StackChange]) {
+        for stack in stacks {
+            let mut changes: Vec<&ResourceChange> = stack.changes.iter().collect();
+            changes.sort_by_key(|change| {
+                (change.effect, !is_stateful(&change.resource_type), &change.logical_id)
+            });
+            let (permissions, others): (Vec<_>, Vec<_>) =
+                changes.iter().partition(|change| is_access(&change.resource_type));
+            self.stacks.push(ChangeView {
+                anchor: format!("{prefix}-{}", self.stacks.len()),
+                of: of.to_owned(),
+                stack: stack.stack.clone(),
+                new: match stack.kind {
+                    StackChangeKind::New => true,
+                    StackChangeKind::Update => false,
+                },
+                counts: counts(&changes),
+                grave: changes.iter().any(|change| takes_away(change.effect)),
+                note: stack.note.clone(),
+                permissions: !permissions.is_empty(),
+                resources: others.into_iter().map(resource).collect(),
+            });
+            self.permissions.extend(permissions.into_iter().map(|change| PermissionView {
+                stack: stack.stack.clone(),
+                resource: resource(change),
+            }));
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use model::app::Level;
+use model::approval::Ask;
 use model::finding::{Check, Finding};
 use model::worker_api::JobResult;
 use store::job::Job;
@@ -24,13 +25,23 @@ pub(super) struct FindingView {
 
 /// The findings of a build, each once: a deploy checks again what its package was checked for.
 pub(super) fn findings(jobs: &[Job], places: &Places<'_>) -> Vec<FindingView> {
-    let found = jobs.iter().flat_map(|job| {
+    views(jobs.iter().flat_map(|job| {
         let of = match &job.service {
             Some(service) => places.service(service, job.region.as_ref()),
             None => places.job(job),
         };
         of_job(job).iter().map(move |finding| (of.clone(), finding))
-    });
+    }))
+}
+
+/// What is worth a warning of what somebody is asked to approve.
+pub(super) fn of_ask(ask: &Ask) -> Vec<FindingView> {
+    views(ask.services.iter().flat_map(|asked| {
+        asked.findings.iter().map(|finding| (asked.service.to_string(), finding))
+    }))
+}
+
+fn views<'a>(found: impl Iterator<Item = (String, &'a Finding)>) -> Vec<FindingView> {
     let mut seen = BTreeSet::new();
     let mut views: Vec<(Level, FindingView)> = found
         .map(|(of, finding)| (finding.level, view(of, finding)))
@@ -54,7 +65,15 @@ fn of_job(job: &Job) -> &[Finding] {
     match &job.result {
         Some(JobResult::Packaged { package }) => &package.findings,
         Some(JobResult::Checked { findings, .. }) => findings,
-        Some(JobResult::Planned { .. } | JobResult::Deployed { .. } | JobResult::Removed)
+        Some(
+            JobResult::Planned { .. }
+            | JobResult::Deployed { .. }
+            | JobResult::Removed { .. }
+            | JobResult::Recovered
+            | JobResult::Foreseen { .. }
+            | JobResult::Swept { .. }
+            | JobResult::Drifted { .. },
+        )
         | None => &[],
     }
 }
@@ -70,6 +89,7 @@ fn view(of: String, finding: &Finding) -> FindingView {
             Check::Limit => "a limit of AWS".to_owned(),
             Check::Template => "CloudFormation's validation".to_owned(),
             Check::Safeguard(policy) => format!("safeguard {}", policy.as_str()),
+            Check::Approval => "what was approved".to_owned(),
         },
         of,
         place: finding.place.clone(),

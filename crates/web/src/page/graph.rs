@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use model::job::{JobKind, JobState, Outcome};
 use model::pipeline::Service;
 use model::plan::{Condition, Decision, PlannedService};
+use model::worker_api::JobResult;
 use model::{JobId, Region, ServiceName};
-use store::job::Job;
+use store::job::{Job, Work};
 
 use super::place::Places;
 use super::view::{Badge, duration};
@@ -42,6 +43,8 @@ pub(super) struct Lane {
     /// Why jobs of it ended without having run.
     pub(super) not_run: Vec<String>,
     pub(super) changed_outputs: Vec<String>,
+    /// What a removal left behind, as it was allowed to.
+    pub(super) kept: Vec<String>,
 }
 
 pub(super) struct Node {
@@ -52,7 +55,7 @@ pub(super) struct Node {
     /// It may turn out that there is nothing to do for it.
     pub(super) conditional: bool,
     pub(super) url: String,
-    pub(super) kind: &'static str,
+    pub(super) kind: String,
     pub(super) badge: Badge,
     pub(super) duration: String,
     pub(super) reason: Option<String>,
@@ -81,6 +84,8 @@ impl Graph<'_> {
     pub(super) fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
         rows.extend(self.bare("plan".to_owned(), JobKind::Plan));
+        rows.extend(self.bare("accounts".to_owned(), JobKind::Sweep));
+        rows.extend(self.bare("a stack of no stage".to_owned(), JobKind::Remove));
         rows.extend(self.names().into_iter().map(|name| self.service(name)));
         let stage = self.stage.map_or_else(|| "stage".to_owned(), |name| format!("stage {name}"));
         rows.extend(self.bare(stage, JobKind::PostDeploy));
@@ -99,7 +104,8 @@ impl Graph<'_> {
 
     /// A row of jobs that are of no service.
     fn bare(&self, name: String, kind: JobKind) -> Option<Row> {
-        let jobs: Vec<&Job> = self.jobs.iter().filter(|job| job.kind == kind).collect();
+        let bare = |job: &&Job| job.kind == kind && job.service.is_none();
+        let jobs: Vec<&Job> = self.jobs.iter().filter(bare).collect();
         let anchor = format!("row-{}", kind.as_str());
         let lane = || self.lane(&jobs, None);
         (!jobs.is_empty()).then(|| Row { anchor, name, about: None, lanes: vec![lane()] })
@@ -156,6 +162,7 @@ impl Graph<'_> {
             }),
             not_run,
             changed_outputs: jobs.iter().flat_map(|job| job.changed_outputs()).cloned().collect(),
+            kept: jobs.iter().flat_map(|job| kept(job)).cloned().collect(),
             jobs: jobs.iter().map(|job| self.node(job, &own, &mut seen)).collect(),
         }
     }
@@ -170,7 +177,7 @@ impl Graph<'_> {
             condition,
             conditional,
             url: format!("{}?job={}#log", self.build_url, job.id),
-            kind: job.kind.as_str(),
+            kind: kind(job),
             badge: Badge::of_job(&job.state),
             duration: duration(job.started_at, job.finished_at, self.now),
             reason: reason(job),
@@ -233,14 +240,46 @@ impl About {
     }
 }
 
+/// What a job does, with what it is about where the kind alone does not say it.
+fn kind(job: &Job) -> String {
+    let kind = job.kind.as_str();
+    match &job.work {
+        Some(Work::Foresee { stage, .. }) => format!("{kind} {stage}"),
+        Some(Work::Sweep { profile, .. }) => format!("{kind} {profile}"),
+        Some(Work::Rollback { commit, .. }) => format!("{kind} to {}", commit.short()),
+        Some(Work::Discard { name, .. }) => format!("{kind} {name}"),
+        Some(Work::Service(_) | Work::Step(_) | Work::Removal { .. } | Work::Recover { .. })
+        | None => kind.to_owned(),
+    }
+}
+
 fn anchor(service: &ServiceName) -> String {
     format!("service-{service}")
+}
+
+fn kept(job: &Job) -> &[String] {
+    match &job.result {
+        Some(JobResult::Removed { kept }) => kept,
+        Some(
+            JobResult::Planned { .. }
+            | JobResult::Packaged { .. }
+            | JobResult::Deployed { .. }
+            | JobResult::Recovered
+            | JobResult::Foreseen { .. }
+            | JobResult::Swept { .. }
+            | JobResult::Drifted { .. }
+            | JobResult::Checked { .. },
+        )
+        | None => &[],
+    }
 }
 
 pub(super) fn reason(job: &Job) -> Option<String> {
     match &job.state {
         JobState::Finished(outcome) => outcome.reason().map(str::to_owned),
-        JobState::Blocked | JobState::Queued { .. } | JobState::Running(_) => None,
+        JobState::Blocked | JobState::Waiting | JobState::Queued { .. } | JobState::Running(_) => {
+            None
+        }
     }
 }
 
@@ -255,6 +294,7 @@ fn not_run_because(job: &Job) -> Option<String> {
         ) => Some(format!("{word}: {reason}")),
         JobState::Finished(Outcome::Succeeded | Outcome::Failed(_))
         | JobState::Blocked
+        | JobState::Waiting
         | JobState::Queued { .. }
         | JobState::Running(_) => None,
     }

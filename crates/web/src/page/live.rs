@@ -116,7 +116,13 @@ pub(super) async fn build_version(conn: &mut PgConnection, id: BuildId) -> Resul
         .into_iter()
         .map(|job| (job.id, job.state.as_str(), job.attempt, job.cancel_requested_at))
         .collect();
+    let decided: Vec<_> = store::approval::of_build(conn, id)
+        .await?
+        .into_iter()
+        .map(|kept| (kept.id, kept.approval.state, kept.approval.overridden))
+        .collect();
     Ok(version(&(
+        decided,
         build.state,
         build.outcome,
         build.planned.is_some(),

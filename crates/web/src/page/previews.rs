@@ -1,10 +1,18 @@
-//! Previews: every open one, its branch, its age, and the button that removes it.
+//! Previews: every open one, its branch, its age, when it ends, and the buttons that put that off
+//! or remove it; and the pull requests that wait for a place.
+
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::{Extension, State as Extract};
 use axum::response::Html;
+use chrono::{DateTime, Utc};
+use model::AppName;
 use model::permission::Action;
 use model::stage::StageState;
+use store::app::App;
+use store::pull_request::PullRequest;
+use store::stage::Stage;
 
 use super::view::{Badge, Time};
 use super::{Shell, html, live};
@@ -17,6 +25,7 @@ use crate::state::State;
 struct PreviewsPage {
     shell: Shell,
     previews: Vec<Preview>,
+    waiting: Vec<Waiting>,
 }
 
 struct Preview {
@@ -24,11 +33,50 @@ struct Preview {
     app: String,
     name: String,
     branch: String,
-    pull_request: Option<i64>,
+    pull_request: Option<Link>,
     badge: Badge,
+    /// What is left after a removal that failed.
+    left_over: Option<String>,
     created: Time,
     active: Time,
+    /// `None`: it is not removed by itself.
+    expires: Option<Time>,
+    extendable: bool,
     removable: bool,
+}
+
+/// A pull request beyond what its app may have at once.
+struct Waiting {
+    app: String,
+    pull_request: Link,
+    title: String,
+    branch: String,
+    since: Time,
+    limit: String,
+}
+
+struct Link {
+    text: String,
+    url: String,
+}
+
+/// Where pull requests are on GitHub.
+struct Repositories {
+    git_url: String,
+    apps: BTreeMap<AppName, App>,
+}
+
+impl Repositories {
+    fn link(&self, app: &AppName, number: i64) -> Link {
+        let (git, repository) = (&self.git_url, self.apps.get(app).map(|app| &app.repository));
+        let url = repository.map(|repository| format!("{git}/{repository}/pull/{number}"));
+        Link { text: format!("#{number}"), url: url.unwrap_or_default() }
+    }
+
+    fn limit(&self, app: &AppName) -> String {
+        let limit = self.apps.get(app).and_then(|app| app.settings.preview_limit);
+        limit.map(|limit| limit.get().to_string()).unwrap_or_default()
+    }
 }
 
 pub(super) async fn show(
@@ -38,24 +86,68 @@ pub(super) async fn show(
     let now = state.now();
     let mut conn = state.db.acquire().await?;
     let previews = store::stage::previews(&mut conn).await?;
+    let waiting = store::pull_request::waiting(&mut conn).await?;
+    let apps = store::app::list(&mut conn).await?;
     let seen = live::board_version(&mut conn).await?;
     drop(conn);
+    let repositories = Repositories {
+        git_url: state.settings.git_url.trim_end_matches('/').to_owned(),
+        apps: apps.into_iter().map(|app| (app.name.clone(), app)).collect(),
+    };
     let may_build = caller.role.allows(Action::Build);
     let previews = previews
         .into_iter()
-        .map(|(app, stage)| Preview {
-            url: format!("/apps/{app}/stages/{}", stage.name),
-            app: app.to_string(),
-            name: stage.name.to_string(),
-            branch: stage.branch.map(Into::into).unwrap_or_default(),
-            pull_request: stage.pull_request,
-            badge: Badge::of_stage(stage.state),
-            created: Time::new(stage.created_at, now),
-            active: Time::new(stage.active_at, now),
-            removable: may_build
-                && matches!(stage.state, StageState::Active | StageState::RemoveFailed),
-        })
+        .map(|(app, stage)| preview(&app, stage, &repositories, may_build, now))
         .collect();
+    let waiting =
+        waiting.into_iter().map(|(app, one)| wait(&app, one, &repositories, now)).collect();
     let events = Some(format!("/live/board?seen={seen}"));
-    html(&PreviewsPage { shell: Shell { events, ..Shell::new("Previews", "previews") }, previews })
+    let shell = Shell { events, ..Shell::new("Previews", "previews") };
+    html(&PreviewsPage { shell, previews, waiting })
+}
+
+fn preview(
+    app: &AppName,
+    stage: Stage,
+    repositories: &Repositories,
+    may_build: bool,
+    now: DateTime<Utc>,
+) -> Preview {
+    Preview {
+        url: format!("/apps/{app}/stages/{}", stage.name),
+        app: app.to_string(),
+        name: stage.name.to_string(),
+        branch: match stage.branch {
+            Some(branch) => branch.into(),
+            None => "shared by its pull requests".to_owned(),
+        },
+        pull_request: stage.pull_request.map(|number| repositories.link(app, number)),
+        badge: Badge::of_stage(stage.state),
+        left_over: match stage.state {
+            StageState::RemoveFailed => stage.left_over,
+            StageState::Active | StageState::Removing | StageState::Closed => None,
+        },
+        created: Time::new(stage.created_at, now),
+        active: Time::new(stage.active_at, now),
+        expires: stage.expires_at.map(|at| Time::new(at, now)),
+        extendable: may_build && stage.state == StageState::Active && stage.expires_at.is_some(),
+        removable: may_build
+            && matches!(stage.state, StageState::Active | StageState::RemoveFailed),
+    }
+}
+
+fn wait(
+    app: &AppName,
+    pull_request: PullRequest,
+    repositories: &Repositories,
+    now: DateTime<Utc>,
+) -> Waiting {
+    Waiting {
+        app: app.to_string(),
+        pull_request: repositories.link(app, pull_request.number),
+        title: pull_request.title,
+        branch: pull_request.branch.into(),
+        since: Time::new(pull_request.waiting_since.unwrap_or(pull_request.changed_at), now),
+        limit: repositories.limit(app),
+    }
 }

@@ -4,6 +4,8 @@
 //! What always holds: a stage that the settings name has a page before its first build, so that
 //! the first build can be started there.
 
+mod drift;
+mod history;
 mod instance;
 pub(super) mod order;
 mod settings;
@@ -14,21 +16,25 @@ use askama::Template;
 use axum::extract::{Extension, Path, Query, State as Extract};
 use axum::response::Html;
 use chrono::{DateTime, Utc};
+use model::freeze::Frozen;
 use model::permission::Action;
 use model::stage::{StageKind, StageState};
-use model::{DeploymentId, ServiceName, StageId, StageName};
+use model::worker_api::RemoveHow;
+use model::{DeploymentId, StageId, StageName};
 use serde::Deserialize;
 use store::PgConnection;
 use store::app::App;
-use store::deployment::Deployment;
 use store::instance::Instance;
 use store::stage::Stage;
 use uuid::Uuid;
 
+use self::drift::Drift;
+use self::history::{Entry, History};
 use self::instance::{Elsewhere, InstanceView, Place};
 use self::settings::{ParameterView, SafeguardView, ValueView};
+use super::frozen::FrozenView;
 use super::live;
-use super::view::{Badge, Time, duration, placed, short};
+use super::view::{Badge, Time};
 use super::{Shell, html};
 use crate::api;
 use crate::auth::Caller;
@@ -55,6 +61,8 @@ struct StagePage {
     /// `None`: it was never built.
     active: Option<Time>,
     rules: Vec<String>,
+    /// What the settings say of deploys to it.
+    gate: Vec<(&'static str, String)>,
     /// Services with regions of their own.
     regions: Vec<(String, String)>,
     instances: Vec<InstanceView>,
@@ -63,8 +71,24 @@ struct StagePage {
     elsewhere: Option<Elsewhere>,
     parameters: Vec<ParameterView>,
     safeguards: Vec<SafeguardView>,
+    drift: Option<Drift>,
     history: Vec<Entry>,
     next: Option<String>,
+    frozen: Vec<FrozenView>,
+    /// The dialog about freezing it that the caller may use.
+    freezing: Option<&'static str>,
+    /// What a removal that failed has left.
+    left_over: Option<LeftOver>,
+    /// When it is removed if nobody needs it before.
+    expires: Option<Time>,
+    /// The caller may put that off.
+    extendable: bool,
+    /// Something was deployed that it could go back to.
+    rollbackable: bool,
+    /// The stage whose commit may be promoted to this one.
+    promote_from: Option<String>,
+    /// The caller may have its stacks looked at.
+    lookable: bool,
     /// The caller may remove it, and it can be removed.
     removable: bool,
     /// The caller may build it, and it takes builds.
@@ -73,16 +97,24 @@ struct StagePage {
     usual_branch: String,
 }
 
-struct Entry {
-    what: String,
-    kind: &'static str,
-    badge: Badge,
-    commit: String,
-    build_url: String,
-    build: i64,
-    reason: Option<String>,
-    started: Time,
-    duration: String,
+struct LeftOver {
+    reason: String,
+    failures: i32,
+    /// `None`: it is not tried again by itself.
+    retry: Option<Time>,
+}
+
+impl LeftOver {
+    fn of(stage: &Stage, now: DateTime<Utc>) -> Option<Self> {
+        match stage.state {
+            StageState::RemoveFailed => Some(Self {
+                reason: stage.left_over.clone()?,
+                failures: stage.remove_failures,
+                retry: stage.retry_at.map(|retry| Time::new(retry, now)),
+            }),
+            StageState::Active | StageState::Removing | StageState::Closed => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -106,6 +138,8 @@ pub(super) async fn show(
     let before: Option<DeploymentId> =
         page.before.as_deref().map(|before| value("before", before)).transpose()?;
     let history = store::deployment::list(&mut conn, stage.id, before, HISTORY + 1).await?;
+    let by_hand = store::freeze::of(&mut conn, stage.id).await?;
+    let looks = store::drift::of_stage(&mut conn, stage.id).await?;
     let seen = live::board_version(&mut conn).await?;
     drop(conn);
     let shown = usize::try_from(HISTORY).unwrap_or(usize::MAX);
@@ -115,14 +149,23 @@ pub(super) async fn show(
         .get(shown.saturating_sub(1))
         .filter(|_| more)
         .map(|last| format!("{url}?before={}", last.id));
+    let own = app.settings.stage(&stage.name).map(|(_, own)| own);
+    let freezes = api::stages::freezes(&state, &app, &stage, by_hand.as_ref());
     let (profile, profile_settings) = stage.profile_in(&app.settings);
     let may_build = caller.role.allows(Action::Build);
-    let several = in_several_regions(&instances);
-    let history = history.into_iter().take(shown).map(|one| entry(&app.name, one, &several, now));
-    let history = history.collect();
+    let deployable = may_build && stage.state == StageState::Active;
+    let history =
+        History { app: &app.name, stage_url: &url, instances: &instances, deployable, now }
+            .entries(history.into_iter().take(shown).collect());
+    let drift = Drift::of(&app, &stage, &instances, &looks, now);
     let stands_in =
         |one: &Instance| elsewhere.as_ref().is_some_and(|there| there.stands_in_for(one));
-    let place = Place { app: &app.name, stage: &stage.name, parameters_digest: &digest };
+    let place = Place {
+        app: &app.name,
+        stage: &stage.name,
+        parameters_digest: &digest,
+        changeable: may_build,
+    };
     let instances: Vec<InstanceView> = instances
         .into_iter()
         .filter(|one| !stands_in(one))
@@ -151,25 +194,52 @@ pub(super) async fn show(
         pull_request: stage.pull_request,
         active: is_built(&stage).then(|| Time::new(stage.active_at, now)),
         rules: settings::rules(&app.settings, &stage),
+        gate: settings::gate(&app.settings, &stage),
         regions: settings::regions(&app.settings, &stage),
         instances,
         outdated: outdated.into_iter().collect(),
         elsewhere: elsewhere.filter(|there| !there.services.is_empty()),
         parameters: settings::parameters(&app.settings, &stage),
         safeguards: settings::safeguards(&app.settings, &stage),
-        history,
         next,
+        drift,
+        frozen: freezes.iter().map(|freeze| FrozenView::of(freeze, now)).collect(),
+        freezing: freezing(&caller, &app, &stage, by_hand.filter(|frozen| frozen.holds(now))),
+        left_over: LeftOver::of(&stage, now),
+        expires: stage.expires_at.map(|at| Time::new(at, now)),
+        extendable: deployable && stage.expires_at.is_some(),
+        rollbackable: history.iter().any(|one| one.rollback.is_some()),
+        history,
+        promote_from: own.and_then(|own| own.promote_from.as_ref()).map(ToString::to_string),
+        lookable: deployable,
         removable: may_build
             && stage.kind != StageKind::LongLived
             && matches!(stage.state, StageState::Active | StageState::RemoveFailed),
-        buildable: may_build && stage.state == StageState::Active,
+        buildable: deployable,
         usual_branch: settings::branch(&app.settings, &stage).unwrap_or_default(),
     };
     html(&page)
 }
 
+/// A freeze by hand is ended by those who may; a stage that nobody froze is frozen by whoever may
+/// build.
+fn freezing(
+    caller: &Caller,
+    app: &App,
+    stage: &Stage,
+    by_hand: Option<Frozen>,
+) -> Option<&'static str> {
+    let freezable = caller.role.allows(Action::Build) && app.settings.stage(&stage.name).is_some();
+    match by_hand {
+        Some(frozen) => {
+            api::freeze::may_end(caller, app, &stage.name, &frozen).then_some("unfreeze")
+        }
+        None => freezable.then_some("freeze"),
+    }
+}
+
 /// The stage's row; of one that the settings name and nobody built, what its row will be.
-async fn find(conn: &mut PgConnection, app: &App, name: &str) -> Result<Stage> {
+pub(super) async fn find(conn: &mut PgConnection, app: &App, name: &str) -> Result<Stage> {
     let wanted: StageName = segment("stage", name)?;
     if store::stage::find_latest(conn, app.id, &wanted).await?.is_none()
         && let Some((name, stage)) = app.settings.stage(&wanted)
@@ -182,9 +252,16 @@ async fn find(conn: &mut PgConnection, app: &App, name: &str) -> Result<Stage> {
             profile: stage.profile.clone(),
             branch: None,
             pull_request: None,
+            base: None,
             state: StageState::Active,
             created_at: app.updated_at,
             active_at: app.updated_at,
+            warned_at: None,
+            expires_at: None,
+            remove_how: RemoveHow::Careful,
+            remove_failures: 0,
+            left_over: None,
+            retry_at: None,
             closed_at: None,
         });
     }
@@ -193,35 +270,4 @@ async fn find(conn: &mut PgConnection, app: &App, name: &str) -> Result<Stage> {
 
 fn is_built(stage: &Stage) -> bool {
     !stage.id.0.is_nil()
-}
-
-fn in_several_regions(instances: &[Instance]) -> BTreeSet<ServiceName> {
-    // they stand in the order of their services
-    let same = instances.chunk_by(|one, other| one.service == other.service);
-    same.filter(|same| same.len() > 1)
-        .filter_map(|same| same.first())
-        .map(|one| one.service.clone())
-        .collect()
-}
-
-fn entry(
-    app: &model::AppName,
-    deployment: Deployment,
-    several: &BTreeSet<ServiceName>,
-    now: DateTime<Utc>,
-) -> Entry {
-    let number = deployment.build_number;
-    let service = &deployment.service;
-    let region = Some(&deployment.region).filter(|_| several.contains(service));
-    Entry {
-        what: placed(service.as_str(), region),
-        kind: deployment.kind.as_str(),
-        badge: Badge::of_deployment(deployment.state),
-        commit: short(&deployment.commit),
-        build_url: format!("/apps/{app}/builds/{number}?job={}#log", deployment.job_id),
-        build: number,
-        reason: deployment.reason,
-        started: Time::new(deployment.started_at, now),
-        duration: duration(Some(deployment.started_at), deployment.finished_at, now),
-    }
 }

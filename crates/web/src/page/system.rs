@@ -1,17 +1,26 @@
-//! System: workers, queue, deliveries (with replay) and what GitHub was not told yet.
+//! System: workers, queue, deliveries (with replay), what GitHub was not told yet, how reconciling
+//! fares, and stacks that no stage knows.
 
 use askama::Template;
-use axum::extract::{Extension, Path, Query, State as Extract};
+use axum::extract::{Extension, Form, Path, Query, State as Extract};
 use axum::response::{Html, Redirect};
 use chrono::TimeDelta;
 use model::permission::Action;
 use serde::Deserialize;
+use serde_json::json;
+use store::audit::Deed;
 use store::delivery::DeliveryState;
+use store::outbox::Wish;
 
+use super::build::to;
+use super::orphans::OrphanView;
+use super::reconcile::{PartView, parts};
 use super::view::{Badge, Time, short};
 use super::{Shell, html};
+use crate::api;
+use crate::audit::{self, Did};
 use crate::auth::Caller;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::state::State;
 
 const DELIVERIES: i64 = 30;
@@ -28,6 +37,11 @@ struct SystemPage {
     deliveries: Vec<DeliveryView>,
     next: Option<String>,
     outbox: Vec<OutboxView>,
+    reconciled: Vec<PartView>,
+    orphans: Vec<OrphanView>,
+    /// Those whose accounts can be looked through.
+    apps: Vec<String>,
+    may_build: bool,
     may_configure: bool,
 }
 
@@ -50,8 +64,8 @@ struct DeliveryView {
 
 struct OutboxView {
     repository: String,
-    commit: String,
-    context: String,
+    /// The commit, pull request or build that it is about.
+    about: String,
     wanted: String,
     error: String,
     attempts: i32,
@@ -75,6 +89,9 @@ pub(super) async fn show(
     let workers = store::worker::list(&mut conn).await?;
     let mut deliveries = store::delivery::list(&mut conn, page.before, DELIVERIES + 1).await?;
     let troubled = store::outbox::troubled(&mut conn, TROUBLED).await?;
+    let fares = store::reconcile::list(&mut conn).await?;
+    let orphans = store::orphan::list(&mut conn).await?;
+    let apps = store::app::list(&mut conn).await?;
     drop(conn);
     let shown = usize::try_from(DELIVERIES).unwrap_or(usize::MAX);
     let more = deliveries.len() > shown;
@@ -128,20 +145,41 @@ pub(super) async fn show(
         next,
         outbox: troubled
             .into_iter()
-            .map(|row| OutboxView {
-                repository: row.repository.to_string(),
-                commit: short(&row.commit),
-                context: row.wanted.status.context,
-                wanted: row.wanted.status.state.as_str().to_owned(),
-                error: row.last_error.unwrap_or_default(),
-                attempts: row.attempts,
-                rejected: row.rejected_at.is_some(),
-                next: Time::new(row.next_attempt_at, now),
+            .map(|row| {
+                let (about, wanted) = wish(&row.wish);
+                OutboxView {
+                    repository: row.repository.to_string(),
+                    about,
+                    wanted,
+                    error: row.last_error.unwrap_or_default(),
+                    attempts: row.attempts,
+                    rejected: row.rejected_at.is_some(),
+                    next: Time::new(row.next_attempt_at, now),
+                }
             })
             .collect(),
+        reconciled: parts(&fares, state.settings.reconcile_every, now),
+        apps: apps.into_iter().map(|app| app.name.into()).collect(),
+        may_build: caller.role.allows(Action::Build),
+        orphans: orphans.into_iter().map(|one| OrphanView::of(one, now)).collect(),
         may_configure: caller.role.allows(Action::Configure),
     };
     html(&page)
+}
+
+/// What GitHub is to show, and where.
+fn wish(wish: &Wish) -> (String, String) {
+    match wish {
+        Wish::Status(wish) => {
+            let status = &wish.status;
+            (short(&wish.commit), format!("{}: {}", status.context, status.state.as_str()))
+        }
+        Wish::Comment(wish) => (format!("#{}", wish.pull_request), "comment".to_owned()),
+        Wish::Deployment(wish) => {
+            let what = format!("deployment to {}: {}", wish.environment, wish.state.as_str());
+            (format!("build {}", wish.build), what)
+        }
+    }
 }
 
 pub(super) async fn replay(
@@ -150,9 +188,26 @@ pub(super) async fn replay(
     Path(guid): Path<String>,
 ) -> Result<Redirect> {
     caller.may(Action::Configure)?;
-    let mut conn = state.db.acquire().await?;
-    store::delivery::replay(&mut conn, &guid).await?;
-    drop(conn);
+    let mut tx = state.db.begin().await?;
+    store::delivery::replay(&mut tx, &guid).await?;
+    let did = Did::of_server(Deed::Replay).detail(json!({ "delivery": guid }));
+    audit::record(&state, &mut tx, &caller, did).await?;
+    tx.commit().await.map_err(Error::internal)?;
     state.signals.wake_engine();
     Ok(Redirect::to("/system"))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Swept {
+    app: String,
+}
+
+/// Looks through the accounts of an app now.
+pub(super) async fn sweep(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    Form(swept): Form<Swept>,
+) -> Result<Redirect> {
+    let builds = api::orphans::sweep_app(&state, &caller, swept.app.trim()).await?;
+    Ok(builds.first().map_or_else(|| Redirect::to("/system#orphans"), to))
 }

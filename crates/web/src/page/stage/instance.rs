@@ -31,6 +31,8 @@ pub(super) struct InstanceView {
     /// It runs with other parameters than the stage has now.
     pub(super) outdated: bool,
     pub(super) outside: Option<OutsideView>,
+    /// The dialog that helps it out if it is stuck.
+    pub(super) recover: Option<String>,
     pub(super) updated: Time,
 }
 
@@ -69,6 +71,8 @@ pub(super) struct Place<'a> {
     pub(super) stage: &'a StageName,
     /// Of the stage's parameters as they are now.
     pub(super) parameters_digest: &'a str,
+    /// The caller may change the stage.
+    pub(super) changeable: bool,
 }
 
 impl Place<'_> {
@@ -87,7 +91,15 @@ impl Place<'_> {
             at: Time::new(outside.at, now),
             build: build(outside.build),
         };
+        let stuck = self.changeable
+            && instance.state == InstanceState::Failed
+            && !instance.stacks.is_empty();
+        let recover = || {
+            let (app, stage) = (self.app, self.stage);
+            format!("/apps/{app}/stages/{stage}/recover?service={service}&region={region}")
+        };
         InstanceView {
+            recover: stuck.then(recover),
             service: service.to_string(),
             region: region.to_string(),
             badge: Badge::of_instance(instance.state),

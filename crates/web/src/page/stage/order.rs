@@ -1,4 +1,5 @@
-//! The forms of a stage's page: build and deploy, deploy again with changed parameters, remove.
+//! The forms of a stage's page that ask nothing first: build and deploy, deploy again with changed
+//! parameters, keep a preview longer, look for drift.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -64,13 +65,33 @@ pub(in crate::page) async fn redeploy(
     Extension(caller): Extension<Caller>,
     Path((name, stage)): Path<(String, String)>,
 ) -> Result<Redirect> {
-    Ok(to(&api::stages::redeploy_stage(&state, &caller, &name, &stage).await?))
+    Ok(to(&api::redeploy::redeploy_stage(&state, &caller, &name, &stage).await?))
 }
 
-pub(in crate::page) async fn remove(
+pub(in crate::page) async fn drift(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
     Path((name, stage)): Path<(String, String)>,
 ) -> Result<Redirect> {
-    Ok(to(&api::stages::remove_stage(&state, &caller, &name, &stage).await?))
+    Ok(to(&api::drift::look_at_stage(&state, &caller, &name, &stage).await?))
+}
+
+#[derive(Deserialize)]
+pub(in crate::page) struct Extended {
+    /// The page that asks.
+    #[serde(default)]
+    back: String,
+}
+
+pub(in crate::page) async fn extend(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    Path((name, stage)): Path<(String, String)>,
+    Form(filled): Form<Extended>,
+) -> Result<Redirect> {
+    let stage = api::extend::extend_stage(&state, &caller, &name, &stage).await?;
+    Ok(match filled.back.as_str() {
+        "previews" => Redirect::to("/previews"),
+        _ => Redirect::to(&format!("/apps/{name}/stages/{}", stage.name)),
+    })
 }

@@ -128,3 +128,25 @@ pub(super) fn branch(settings: &Settings, stage: &Stage) -> Option<String> {
     };
     stage.branch.as_ref().map(ToString::to_string).or_else(by_rule)
 }
+
+/// Who decides about deploys to it, and when there are none.
+pub(super) fn gate(settings: &Settings, stage: &Stage) -> Vec<(&'static str, String)> {
+    let Some((_, own)) = settings.stage(&stage.name) else { return Vec::new() };
+    let mut facts = Vec::new();
+    if let Some(from) = &own.promote_from {
+        facts.push(("Promoted from", from.to_string()));
+    }
+    if !own.approvers.is_empty() {
+        let who = own.approvers.join(", ");
+        let lifetime = own.approval_lifetime();
+        facts.push(("Approved by", format!("{who}, or an admin; within {lifetime}")));
+    }
+    for window in &own.freeze {
+        let closed = &window.closed;
+        let again = closed.interval().map(|every| format!(", every {}", every.as_str()));
+        let (from, long) = (closed.time().as_str(), closed.duration().as_str());
+        let again = again.unwrap_or_default();
+        facts.push(("Frozen at times", format!("{from} for {long}{again}: {}", window.reason)));
+    }
+    facts
+}
