@@ -19,6 +19,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use model::permission::{Action, Role};
 use serde::Deserialize;
+use store::audit::Via;
 
 use crate::auth::{self, Caller};
 use crate::error::{Error, Result};
@@ -75,12 +76,13 @@ fn wants_page(headers: &HeaderMap) -> bool {
 async fn caller(state: &State, request: &Parts) -> Result<Option<Caller>> {
     let headers = &request.headers;
     let shown = auth::bearer_token(headers).or_else(|| cookie(headers));
+    let connection = request.extensions.get::<ConnectInfo<Connection>>().map(|info| info.0);
+    let (via, from) = (Via::Page, connection.map(|connection| connection.peer.ip()));
     if let Some(token) = shown
         && let Some(caller) = auth::by_token(state, token).await?
     {
-        return Ok(Some(caller));
+        return Ok(Some(Caller { via, from, ..caller }));
     }
-    let connection = request.extensions.get::<ConnectInfo<Connection>>().map(|info| info.0);
     let local = match (state.settings.access, connection) {
         (Access::Loopback, Some(connection)) => {
             is_local(connection.peer, &request.uri, headers, &state.settings.public_url)
@@ -90,7 +92,8 @@ async fn caller(state: &State, request: &Parts) -> Result<Option<Caller>> {
         }
         (Access::Loopback, None) | (Access::Token, _) => false,
     };
-    Ok(local.then(|| Caller { name: "someone on this machine".into(), role: Role::Admin }))
+    let name = "someone on this machine".into();
+    Ok(local.then_some(Caller { name, role: Role::Admin, via, from }))
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {

@@ -7,11 +7,13 @@
 
 use chrono::{DateTime, Utc};
 use model::app::{AppFile, Change, SecretInput, SecretTimes, Settings, diff, digest_of};
+use model::rule::Preview;
 use model::stage::{StageKind, same_stage};
-use model::{AppId, StageName};
+use model::{AppId, AppName, StageName};
 use secrecy::{ExposeSecret, SecretString};
 use store::PgConnection;
 use store::app::App;
+use store::audit::{Deed, Entry};
 use store::secret::Secrets;
 use store::stage::Stage;
 use store::vault::Vault;
@@ -63,6 +65,10 @@ pub async fn apply(
         Some(app) if changes.is_empty() => app.id,
         Some(_) | None => put(conn, ids(), file, now).await?,
     };
+    if !changes.is_empty() {
+        let app = store::app::get(conn, id).await?;
+        store::order::reschedule(conn, &app).await?;
+    }
     let times = store::secret::times(conn, id).await?;
     let stored = store::secret::all(conn, vault, id).await?;
     let wanted = wanted(file, &stored, lookup).map_err(ApplyError::Mistakes)?;
@@ -88,37 +94,58 @@ pub async fn apply(
         }
         None => Vec::new(),
     };
+    if !changes.is_empty() {
+        // approvers and freezes may be others by now
+        store::build::mark_app(conn, id).await?;
+    }
     Ok(Applied { app: id, created: before.is_none(), changes, parameters_changed })
 }
 
+/// What the audit log keeps of a file that the command has put into force.
+pub fn by_command(app: &AppName, changes: &[Change], now: DateTime<Utc>) -> Entry {
+    let entry = Entry::by_command(Deed::Apply, changed(changes), now);
+    Entry { app: Some(app.clone()), ..entry }
+}
+
+/// Changes as the audit log keeps them.
+pub(crate) fn changed(changes: &[Change]) -> serde_json::Value {
+    let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    serde_json::json!({ "changes": changes })
+}
+
 /// The stages that the file names anew and whose names previews or people have: what they hold
-/// would be taken over.
+/// would be taken over. Of a name that pull requests share, only what is not their preview stands
+/// in the way.
 fn taken_names(
     before: Option<&App>,
     settings: &Settings,
     stages: &[Stage],
 ) -> Vec<(String, String)> {
     let known = |name: &StageName| before.is_some_and(|app| app.settings.stage(name).is_some());
-    let mut mistakes = Vec::new();
-    for name in settings.long_lived().filter(|name| !known(name)) {
-        let Some(stage) = stages.iter().find(|stage| same_stage(&stage.name, name)) else {
-            continue;
-        };
+    let standing = |name: &StageName| stages.iter().find(|stage| same_stage(&stage.name, name));
+    let long_lived = settings
+        .long_lived()
+        .filter(|name| !known(name))
+        .filter_map(|name| Some((format!("stages.{name}"), standing(name)?)))
+        .filter(|(_, stage)| stage.kind != StageKind::LongLived);
+    let shared = settings
+        .shared_previews()
+        .filter_map(|name| Some(("rules".to_owned(), standing(name)?)))
+        .filter(|(_, stage)| !matches!(stage.preview(), Some(Preview::Shared(_))));
+    let mistake = |(key, stage): (String, &Stage)| {
         let whose = match (stage.kind, &stage.branch) {
-            (StageKind::LongLived, _) => continue,
+            (StageKind::LongLived, _) => "a long-lived stage".to_owned(),
             (StageKind::Preview, Some(branch)) => format!("the preview of branch {branch}"),
             (StageKind::Preview, None) => "a preview".to_owned(),
             (StageKind::Personal, _) => "a personal stage".to_owned(),
         };
-        mistakes.push((
-            format!("stages.{name}"),
-            format!(
-                "{whose} has the name {} and still stands: remove it first, or choose another name",
-                stage.name
-            ),
-        ));
-    }
-    mistakes
+        let message = format!(
+            "{whose} has the name {} and still stands: remove it first, or choose another name",
+            stage.name
+        );
+        (key, message)
+    };
+    long_lived.chain(shared).map(mistake).collect()
 }
 
 /// The stages whose parameters differ between two states of the app, and in which something runs

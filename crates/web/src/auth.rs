@@ -3,11 +3,14 @@
 //! What always holds: a token is looked up by its hash and never logged; a token that cannot be
 //! found and one that was revoked get the same answer.
 
+use std::net::IpAddr;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use model::permission::{Action, Role};
 use secrecy::ExposeSecret;
+use store::audit::Via;
 
 use crate::error::{Error, Result};
 use crate::state::State;
@@ -17,6 +20,9 @@ use crate::state::State;
 pub(crate) struct Caller {
     pub(crate) name: String,
     pub(crate) role: Role,
+    pub(crate) via: Via,
+    /// As this server sees it: of a proxy, where there is one.
+    pub(crate) from: Option<IpAddr>,
 }
 
 impl Caller {
@@ -63,10 +69,11 @@ pub(crate) async fn by_token(state: &State, token: &str) -> Result<Option<Caller
     if let Some(embedded) = &state.settings.embedded_worker_token {
         let expected = digest(&SHA256, embedded.expose_secret().as_bytes());
         if expected.as_ref() == hash.as_ref() {
-            return Ok(Some(Caller { name: "the embedded worker".into(), role: Role::Worker }));
+            let name = "the embedded worker".into();
+            return Ok(Some(Caller { name, role: Role::Worker, via: Via::Api, from: None }));
         }
     }
     let mut conn = state.db.acquire().await?;
     let found = store::token::find_by_hash(&mut conn, hash.as_ref()).await?;
-    Ok(found.map(|token| Caller { name: token.name, role: token.role }))
+    Ok(found.map(|token| Caller { name: token.name, role: token.role, via: Via::Api, from: None }))
 }

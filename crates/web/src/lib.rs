@@ -10,6 +10,7 @@ mod ansi;
 mod api;
 pub mod apply;
 mod asset;
+mod audit;
 mod auth;
 mod error;
 mod extract;

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use model::app::PreviewDeploy;
 use model::build::{BuildEvent, Purpose, Source};
 use model::stage::{StageKind, StageState};
+use model::worker_api::RemoveHow;
 use model::{ServiceName, StageId, StageName};
 use store::PgConnection;
 use store::app::App;
 use store::build::Build;
-use store::order::{self, Moment, Removal};
+use store::order::{self, Moment, Removal, RemovalWanted};
 use store::stage::Stage;
 
 use crate::error::{Error, Result};
@@ -28,7 +29,7 @@ pub(crate) struct Order {
     pub(crate) preview_deploy: PreviewDeploy,
 }
 
-fn moment(state: &State) -> Moment<'_> {
+pub(crate) fn moment(state: &State) -> Moment<'_> {
     Moment { now: state.now(), ids: &*state.ids }
 }
 
@@ -63,13 +64,8 @@ pub(crate) async fn long_lived(
     Ok(order::long_lived(conn, app, name, moment(state)).await?.id)
 }
 
-/// A build that removes every instance of a stage, dependents first.
-pub(crate) async fn remove(
-    state: &State,
-    conn: &mut PgConnection,
-    app: &App,
-    stage: &Stage,
-) -> Result<Build> {
+/// Refuses a stage that people do not remove, or not now.
+pub(crate) fn removable(stage: &Stage) -> Result<()> {
     let refusal = match (stage.kind, stage.state) {
         (StageKind::LongLived, _) => Some(
             "is a long-lived stage of the settings: only previews and personal stages are removed \
@@ -86,10 +82,23 @@ pub(crate) async fn remove(
             StageState::Active | StageState::RemoveFailed,
         ) => None,
     };
-    if let Some(refusal) = refusal {
-        return Err(Error::Conflict(format!("{} {refusal}", stage.name)));
+    match refusal {
+        Some(refusal) => Err(Error::Conflict(format!("{} {refusal}", stage.name))),
+        None => Ok(()),
     }
-    match order::removal(conn, app, stage, BuildEvent::Manual, None, moment(state)).await? {
+}
+
+/// A build that removes every instance of a stage, dependents first.
+pub(crate) async fn remove(
+    state: &State,
+    conn: &mut PgConnection,
+    app: &App,
+    stage: &Stage,
+    how: RemoveHow,
+) -> Result<Build> {
+    removable(stage)?;
+    let wanted = RemovalWanted::by_hand(how);
+    match order::removal(conn, app, stage, wanted, moment(state)).await? {
         Removal::Ordered(build) => Ok(*build),
         Removal::NothingThere => Err(Error::Conflict(format!(
             "{} never had a build: nothing is there to remove",

@@ -39,6 +39,8 @@ pub struct Settings {
     pub access: Access,
     /// How long a worker holds a job without a heartbeat.
     pub lease: Duration,
+    /// How often what was lost on the way from GitHub is looked for.
+    pub reconcile_every: Duration,
     /// What the worker inside this process shows instead of a token of the database.
     pub embedded_worker_token: Option<SecretString>,
     pub aws_endpoint: AwsEndpoint,

@@ -10,11 +10,13 @@ use model::permission::Action;
 use model::{AppName, StageName};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use store::audit::Deed;
 use store::signals::Topic;
 
 use super::view::{AppView, ChangeView};
 use super::{app, status};
-use crate::apply::{ApplyError, apply};
+use crate::apply::{ApplyError, apply, changed};
+use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Mistake, Result};
 use crate::extract;
@@ -95,6 +97,10 @@ pub(super) async fn put(
     if let Some(id) = repository_id {
         let repository = &file.settings.repository;
         store::app::set_repository(&mut tx, applied.app, repository, Some(id)).await?;
+    }
+    if !applied.changes.is_empty() {
+        let did = Did::new(Deed::Apply, &name).detail(changed(&applied.changes));
+        audit::record(&state, &mut tx, &caller, did).await?;
     }
     let app = AppView::from(store::app::get(&mut tx, applied.app).await?);
     tx.commit().await.map_err(Error::internal)?;

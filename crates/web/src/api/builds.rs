@@ -8,14 +8,18 @@ use model::build::Purpose;
 use model::permission::Action;
 use model::{AppName, StageName};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::PgConnection;
 use store::app::App;
+use store::audit::Deed;
 use store::build::{Before, Build, BuildFilter, BuildState};
+use store::gate::Gates;
 use store::signals::Topic;
 
 use super::app;
 use super::start::open;
 use super::view::BuildView;
+use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract;
@@ -31,6 +35,8 @@ pub(super) struct Filter {
     commit: Option<String>,
     stage: Option<String>,
     state: Option<String>,
+    /// Builds that only look at stacks are listed when they are asked for.
+    purpose: Option<String>,
     limit: Option<i64>,
     before: Option<i64>,
 }
@@ -67,6 +73,7 @@ pub(super) async fn list(
         commit: filter.commit.as_deref().map(|c| extract::value("commit", c)).transpose()?,
         stage,
         state: filter.state.as_deref().map(build_state).transpose()?,
+        purpose: filter.purpose.as_deref().map(build_purpose).transpose()?,
         before: filter.before.map(Before::Number),
         // one more than shown says whether there is a next page
         limit: limit + 1,
@@ -95,6 +102,22 @@ pub(crate) fn build_state(text: &str) -> Result<BuildState> {
     }
 }
 
+pub(crate) const PURPOSES: [Purpose; 6] = [
+    Purpose::Deploy,
+    Purpose::Test,
+    Purpose::Remove,
+    Purpose::Rollback,
+    Purpose::Recover,
+    Purpose::Inspect,
+];
+
+pub(crate) fn build_purpose(text: &str) -> Result<Purpose> {
+    PURPOSES.into_iter().find(|purpose| purpose.as_str() == text).ok_or_else(|| {
+        let known = PURPOSES.map(Purpose::as_str).join(", ");
+        Error::invalid("purpose", format!("{text:?} is no purpose of a build: {known}"))
+    })
+}
+
 fn next_page(app: &AppName, filter: &Filter, limit: i64, before: i64) -> String {
     let mut next = format!("/api/v1/apps/{app}/builds?limit={limit}&before={before}");
     let given = [
@@ -102,6 +125,7 @@ fn next_page(app: &AppName, filter: &Filter, limit: i64, before: i64) -> String 
         ("commit", &filter.commit),
         ("stage", &filter.stage),
         ("state", &filter.state),
+        ("purpose", &filter.purpose),
     ];
     for (key, value) in given {
         if let Some(value) = value {
@@ -128,9 +152,17 @@ pub(crate) async fn find(conn: &mut PgConnection, app: &App, number: &str) -> Re
         .ok_or_else(|| Error::NotFound(format!("{} has no build {number}", app.name)))
 }
 
-async fn whole(state: &State, conn: &mut PgConnection, build: Build) -> Result<Json<BuildView>> {
+pub(super) async fn whole(
+    state: &State,
+    conn: &mut PgConnection,
+    build: Build,
+) -> Result<Json<BuildView>> {
     let jobs = store::job::list(conn, build.id).await?;
-    Ok(Json(BuildView::whole(state, build, jobs)))
+    let app = store::app::get(conn, build.app_id).await?;
+    Ok(Json(match Gates::load(conn, &app, &build, state.now()).await? {
+        Some(gates) => BuildView::at_gate(state, build, jobs, &gates),
+        None => BuildView::whole(state, build, jobs),
+    }))
 }
 
 pub(super) fn started(state: &State, build: &Build) {
@@ -174,6 +206,8 @@ pub(crate) async fn cancel_build(
     let reason = format!("canceled by {}", caller.name);
     store::build::request_cancel(&mut tx, build.id, &reason, state.now()).await?;
     let build = store::build::get(&mut tx, build.id).await?;
+    let did = Did::new(Deed::Cancel, &app.name).stage(build.stage.as_ref()).build(build.number);
+    audit::record(state, &mut tx, caller, did).await?;
     tx.commit().await.map_err(Error::internal)?;
     state.signals.wake_engine();
     changed(state, &build);
@@ -218,7 +252,9 @@ pub(crate) async fn rerun_build(
         None => None,
     };
     let build = match (old.purpose, stage) {
-        (Purpose::Remove, Some(stage)) => order::remove(state, &mut tx, &app, &stage).await?,
+        (Purpose::Remove, Some(stage)) => {
+            order::remove(state, &mut tx, &app, &stage, stage.remove_how).await?
+        }
         (Purpose::Deploy | Purpose::Test | Purpose::Remove, stage) => {
             if let Some(stage) = &stage {
                 open(stage)?;
@@ -233,7 +269,19 @@ pub(crate) async fn rerun_build(
             };
             order::build(state, &mut tx, &app, order).await?
         }
+        (Purpose::Rollback | Purpose::Recover | Purpose::Inspect, _) => {
+            return Err(Error::Conflict(format!(
+                "build {} is no build of a commit to run again: ask for a new {} of the stage",
+                old.number,
+                old.purpose.as_str()
+            )));
+        }
     };
+    let did = Did::new(Deed::Rerun, &app.name)
+        .stage(build.stage.as_ref())
+        .build(build.number)
+        .detail(json!({ "of_build": old.number, "failed_only": failed_only }));
+    audit::record(state, &mut tx, caller, did).await?;
     tx.commit().await.map_err(Error::internal)?;
     started(state, &build);
     Ok(build)

@@ -49,7 +49,10 @@ impl Source for Follow {
                     let data = json!({ "complete": true, "outcome": outcome.as_str() });
                     Next::End(Event::default().event("end").data(data.to_string()))
                 }
-                JobState::Blocked | JobState::Queued { .. } | JobState::Running(_) => Next::Nothing,
+                JobState::Blocked
+                | JobState::Waiting
+                | JobState::Queued { .. }
+                | JobState::Running(_) => Next::Nothing,
             });
         };
         self.cursor = last;

@@ -1,29 +1,31 @@
 //! Stages: listed, shown with what is deployed there, their history, their removal.
 
-use std::collections::BTreeSet;
-
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Extension, Path, Query, State as Extract};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use model::app::digest_of;
-use model::build::{Purpose, Source};
+use model::freeze::{Freeze, Frozen, in_force};
 use model::permission::Action;
-use model::{AppName, DeploymentId, ServiceName, StageName};
+use model::stage::StageKind;
+use model::worker_api::RemoveHow;
+use model::{AppName, DeploymentId, StageId, StageName};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::PgConnection;
 use store::app::App;
+use store::audit::Deed;
 use store::build::Build;
 use store::signals::Topic;
 use store::stage::Stage;
 
 use super::app;
-use super::builds::started;
-use super::start::open;
 use super::view::{BuildView, DeploymentView, StageView};
+use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract;
-use crate::order::{self, Order};
+use crate::order;
 use crate::state::State;
 
 const PAGE: i64 = 50;
@@ -43,10 +45,15 @@ pub(super) async fn list(
     let times = store::secret::times(&mut conn, app.id).await?;
     let mut stages = Vec::new();
     // an app has few stages: the open ones and the newest fifty closed
-    for stage in store::stage::list(&mut conn, app.id).await? {
+    let listed = store::stage::list(&mut conn, app.id).await?;
+    let ids: Vec<StageId> = listed.iter().map(|stage| stage.id).collect();
+    let frozen = store::freeze::among(&mut conn, &ids).await?;
+    for stage in listed {
         let instances = store::instance::list(&mut conn, stage.id).await?;
         let digest = digest_of(&stage.parameters_in(&app.settings), &times);
-        stages.push(StageView::new(stage, instances, &digest));
+        let looks = store::drift::of_stage(&mut conn, stage.id).await?;
+        let freezes = freezes(&state, &app, &stage, frozen.get(&stage.id));
+        stages.push(StageView::new(stage, instances, looks, &digest).frozen(&freezes));
     }
     Ok(Json(Stages { stages }))
 }
@@ -58,9 +65,38 @@ pub(super) async fn show(
     let mut conn = state.db.acquire().await?;
     let app = app(&mut conn, &name).await?;
     let stage = find(&mut conn, &app, &stage).await?;
-    let instances = store::instance::list(&mut conn, stage.id).await?;
-    let digest = parameters_digest(&mut conn, &app, &stage).await?;
-    Ok(Json(StageView::new(stage, instances, &digest)))
+    Ok(Json(shown(&state, &mut conn, &app, stage).await?))
+}
+
+/// A stage with all there is to say of it.
+pub(super) async fn shown(
+    state: &State,
+    conn: &mut PgConnection,
+    app: &App,
+    stage: Stage,
+) -> Result<StageView> {
+    let instances = store::instance::list(conn, stage.id).await?;
+    let digest = parameters_digest(conn, app, &stage).await?;
+    let frozen = store::freeze::of(conn, stage.id).await?;
+    let freezes = freezes(state, app, &stage, frozen.as_ref());
+    let looks = store::drift::of_stage(conn, stage.id).await?;
+    Ok(StageView::new(stage, instances, looks, &digest).frozen(&freezes))
+}
+
+/// All that freezes a stage now, what ends last first: only long-lived ones are frozen.
+pub(crate) fn freezes(
+    state: &State,
+    app: &App,
+    stage: &Stage,
+    by_hand: Option<&Frozen>,
+) -> Vec<Freeze> {
+    match stage.kind {
+        StageKind::LongLived => {}
+        StageKind::Preview | StageKind::Personal => return Vec::new(),
+    }
+    let settings = app.settings.stage(&stage.name);
+    let windows = settings.map_or(&[][..], |(_, settings)| &settings.freeze);
+    in_force(by_hand, windows, state.now())
 }
 
 /// The digest of the parameters that a stage has now: what an instance's is held against.
@@ -118,82 +154,24 @@ fn next_page(app: &AppName, stage: &StageName, limit: i64, before: DeploymentId)
     format!("/api/v1/apps/{app}/stages/{stage}/deployments?limit={limit}&before={before}")
 }
 
-pub(super) async fn redeploy(
-    Extract(state): Extract<State>,
-    Extension(caller): Extension<Caller>,
-    Path((name, stage)): Path<(String, String)>,
-) -> Result<(StatusCode, Json<BuildView>)> {
-    let build = redeploy_stage(&state, &caller, &name, &stage).await?;
-    let mut conn = state.db.acquire().await?;
-    let jobs = store::job::list(&mut conn, build.id).await?;
-    Ok((StatusCode::CREATED, Json(BuildView::whole(&state, build, jobs))))
-}
-
-/// Deploys what runs with other parameters than the stage has now, from the commit that the stage
-/// was brought to last: whatever that build left alone is the same in it.
-pub(crate) async fn redeploy_stage(
-    state: &State,
-    caller: &Caller,
-    name: &str,
-    stage: &str,
-) -> Result<Build> {
-    caller.may(Action::Build)?;
-    let mut tx = state.db.begin().await?;
-    let app = app(&mut tx, name).await?;
-    let stage = find(&mut tx, &app, stage).await?;
-    open(&stage)?;
-    let digest = parameters_digest(&mut tx, &app, &stage).await?;
-    // it may bring a newer commit, and is packaged with the new parameters anyway
-    if let Some(other) = store::build::unfinished_on(&mut tx, stage.id).await?.first() {
-        return Err(Error::Conflict(format!(
-            "build {} of {} is under way: redeploy when it has ended",
-            other.number, stage.name
-        )));
-    }
-    let instances = store::instance::list(&mut tx, stage.id).await?;
-    let latest = instances.iter().filter_map(|instance| instance.build_number).max();
-    let latest = match latest {
-        Some(number) => store::build::find(&mut tx, app.id, number).await?,
-        None => None,
-    };
-    // a service that the commit no longer has cannot be deployed from it
-    let is_there = |service: &ServiceName| {
-        let planned = latest.iter().filter_map(|build| build.planned.as_ref()).flatten();
-        planned.into_iter().any(|planned| planned.service.name == *service)
-    };
-    let changed = instances.iter().filter(|instance| instance.parameters_changed(&digest));
-    let services: BTreeSet<ServiceName> =
-        changed.map(|instance| instance.service.clone()).filter(is_there).collect();
-    let Some(latest) = latest.filter(|_| !services.is_empty()) else {
-        return Err(Error::Conflict(format!(
-            "everything in {} runs with the parameters that the stage has now",
-            stage.name
-        )));
-    };
-    let order = Order {
-        purpose: Purpose::Deploy,
-        stage: Some(stage.id),
-        source: Source {
-            title: format!("Deploy {} with changed parameters", stage.name),
-            author: caller.name.clone(),
-            ..latest.source
-        },
-        forced: true,
-        services: Some(services),
-        preview_deploy: latest.preview_deploy,
-    };
-    let build = order::build(state, &mut tx, &app, order).await?;
-    tx.commit().await.map_err(Error::internal)?;
-    started(state, &build);
-    Ok(build)
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remove {
+    /// What becomes of resources that cannot be deleted.
+    #[serde(default)]
+    how: RemoveHow,
 }
 
 pub(super) async fn remove(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
     Path((name, stage)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
 ) -> Result<(StatusCode, Json<BuildView>)> {
-    let build = remove_stage(&state, &caller, &name, &stage).await?;
+    caller.may(Action::Build)?;
+    let Remove { how } = extract::json(&headers, &body)?;
+    let build = remove_stage(&state, &caller, &name, &stage, how).await?;
     let mut conn = state.db.acquire().await?;
     let jobs = store::job::list(&mut conn, build.id).await?;
     Ok((StatusCode::CREATED, Json(BuildView::whole(&state, build, jobs))))
@@ -204,14 +182,20 @@ pub(crate) async fn remove_stage(
     caller: &Caller,
     name: &str,
     stage: &str,
+    how: RemoveHow,
 ) -> Result<Build> {
     caller.may(Action::Build)?;
     let mut tx = state.db.begin().await?;
     let app = app(&mut tx, name).await?;
     let stage = find(&mut tx, &app, stage).await?;
-    let build = order::remove(state, &mut tx, &app, &stage).await?;
+    let build = order::remove(state, &mut tx, &app, &stage, how).await?;
+    let did = Did::new(Deed::Remove, &app.name)
+        .stage(&stage.name)
+        .build(build.number)
+        .detail(json!({ "how": how.as_str() }));
+    audit::record(state, &mut tx, caller, did).await?;
     tx.commit().await.map_err(Error::internal)?;
-    tracing::info!(app = %app.name, stage = %stage.name, by = caller.name, "a stage is to be removed");
+    tracing::info!(app = %app.name, stage = %stage.name, by = caller.name, how = how.as_str(), "a stage is to be removed");
     state.signals.wake_engine();
     state.signals.wake_workers();
     state.signals.touched(Topic::Board);

@@ -16,14 +16,17 @@ use model::rule::Target;
 use model::stage::StageState;
 use model::{BranchName, CommitSha, ServiceName, StageId, StageName, TagName};
 use serde::Deserialize;
+use serde_json::json;
 use store::PgConnection;
 use store::app::App;
+use store::audit::Deed;
 use store::build::Build;
 use store::stage::Stage;
 
 use super::app;
 use super::builds::started;
 use super::view::BuildView;
+use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract;
@@ -84,6 +87,11 @@ pub(crate) async fn start(
         preview_deploy: found.preview_deploy,
     };
     let build = order::build(state, &mut tx, &app, order).await?;
+    let did = Did::new(Deed::Start, &app.name)
+        .stage(build.stage.as_ref())
+        .build(build.number)
+        .detail(json!({ "commit": build.source.commit, "forced": build.forced }));
+    audit::record(state, &mut tx, caller, did).await?;
     tx.commit().await.map_err(Error::internal)?;
     started(state, &build);
     Ok(build)
@@ -181,7 +189,7 @@ async fn destination(
         return Ok(Destination { stage, services, preview_deploy: PreviewDeploy::default() });
     }
     let preview = match &wanted.branch {
-        Some(branch) => store::stage::find_preview(conn, app.id, branch).await?,
+        Some(branch) => store::order::preview_for(conn, app, branch).await?,
         None => None,
     };
     let preview = preview.ok_or_else(|| {
@@ -193,15 +201,16 @@ async fn destination(
 /// A stage that the settings do not name: its rule is the one of its last build by a rule.
 async fn of_row(conn: &mut PgConnection, app: &App, stage: &Stage) -> Result<Destination> {
     let by_rule = store::build::latest_by_rule(conn, stage.id).await?;
-    let (services, preview_deploy) = match by_rule {
-        Some(build) => (build.services, build.preview_deploy),
-        None => (None, model::rule::preview_deploy(&app.settings)),
+    let (services, preview_deploy) = match (by_rule, stage.preview_rule_in(&app.settings)) {
+        (Some(build), _) => (build.services, build.preview_deploy),
+        (None, Some(rule)) => (rule.services.clone(), rule.deploy),
+        (None, None) => (None, model::rule::preview_deploy(&app.settings)),
     };
     Ok(Destination { stage: open(stage)?, services, preview_deploy })
 }
 
 /// Refuses a stage that takes no builds.
-pub(super) fn open(stage: &Stage) -> Result<StageId> {
+pub(crate) fn open(stage: &Stage) -> Result<StageId> {
     match stage.state {
         StageState::Active => Ok(stage.id),
         StageState::Removing | StageState::RemoveFailed | StageState::Closed => {

@@ -1,24 +1,32 @@
 //! What the REST API answers: the shapes that DESIGN promises to scripts.
 
+mod approval;
 mod job;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use model::app::{Change, Settings};
+use model::freeze::Freeze;
+use model::job::JobState;
 use model::outside::Outside;
 use model::plan::Decision;
+use model::stage::StageState;
 use model::{ArtifactId, BuildId, CommitSha, DeploymentId, Region, ServiceName, StageName};
 use serde::Serialize;
 use store::app::App;
 use store::build::Build;
 use store::deployment::Deployment;
+use store::drift::Drift;
+use store::gate::Gates;
 use store::instance::Instance;
 use store::job::Job;
 use store::stage::Stage;
 
+use approval::{ApprovalView, FrozenView};
 use job::JobView;
 
+use super::drift::DriftView;
 use crate::state::State;
 
 #[derive(Serialize)]
@@ -74,6 +82,8 @@ pub(crate) struct BuildView {
     finished_at: Option<DateTime<Utc>>,
     url: String,
     services: Vec<ServiceView>,
+    /// What it asks before it deploys to a long-lived stage; lists do not tell.
+    approval: Option<ApprovalView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jobs: Option<Vec<JobView>>,
 }
@@ -127,6 +137,7 @@ impl BuildView {
                     ServiceView { service, region, decision, reason }
                 })
                 .collect(),
+            approval: None,
             jobs: None,
         }
     }
@@ -134,6 +145,23 @@ impl BuildView {
     pub(super) fn whole(state: &State, build: Build, jobs: Vec<Job>) -> Self {
         let jobs = Some(jobs.into_iter().map(JobView::from).collect());
         Self { jobs, ..Self::listed(state, build) }
+    }
+
+    /// With what stands at the gate of its stage.
+    pub(super) fn at_gate(state: &State, build: Build, jobs: Vec<Job>, gates: &Gates) -> Self {
+        let approval = ApprovalView::of(gates, &jobs);
+        let shown = |job: Job| match job.state {
+            JobState::Waiting => {
+                let waits = approval::obstacles(gates, &job).unwrap_or_default();
+                JobView::from(job).because(waits.join("; "))
+            }
+            JobState::Blocked
+            | JobState::Queued { .. }
+            | JobState::Running(_)
+            | JobState::Finished(_) => JobView::from(job),
+        };
+        let jobs = Some(jobs.into_iter().map(shown).collect());
+        Self { approval, jobs, ..Self::listed(state, build) }
     }
 }
 
@@ -147,8 +175,26 @@ pub(super) struct StageView {
     state: &'static str,
     created_at: DateTime<Utc>,
     active_at: DateTime<Utc>,
+    /// Of a preview: the branch that its pull request is to be merged into.
+    base: Option<String>,
+    /// When it is removed if nobody needs it before.
+    expires_at: Option<DateTime<Utc>>,
+    left_over: Option<LeftOverView>,
     closed_at: Option<DateTime<Utc>>,
+    /// What keeps it from taking deploys now, by hand or by its settings.
+    frozen: Option<FrozenView>,
+    /// What of its stacks is not as their templates say; `null`: nobody has looked.
+    drift: Option<DriftView>,
     instances: Vec<InstanceView>,
+}
+
+/// What a removal that failed has left.
+#[derive(Serialize)]
+struct LeftOverView {
+    reason: String,
+    failures: i32,
+    /// `null`: it is not tried again by itself.
+    retry_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Serialize)]
@@ -175,7 +221,13 @@ struct InstanceView {
 
 impl StageView {
     /// `digest`: of the parameters that the stage has now.
-    pub(super) fn new(stage: Stage, instances: Vec<Instance>, digest: &str) -> Self {
+    pub(super) fn new(
+        stage: Stage,
+        instances: Vec<Instance>,
+        looks: Vec<Drift>,
+        digest: &str,
+    ) -> Self {
+        let drift = DriftView::of(&instances, looks);
         let shown = |instance| InstanceView::new(instance, digest);
         Self {
             name: stage.name,
@@ -186,9 +238,26 @@ impl StageView {
             state: stage.state.as_str(),
             created_at: stage.created_at,
             active_at: stage.active_at,
+            base: stage.base.map(Into::into),
+            expires_at: stage.expires_at,
+            left_over: match stage.state {
+                StageState::RemoveFailed => stage.left_over.map(|reason| LeftOverView {
+                    reason,
+                    failures: stage.remove_failures,
+                    retry_at: stage.retry_at,
+                }),
+                StageState::Active | StageState::Removing | StageState::Closed => None,
+            },
             closed_at: stage.closed_at,
+            frozen: None,
+            drift,
             instances: instances.into_iter().map(shown).collect(),
         }
+    }
+
+    /// `freezes`: all that freezes it now, what ends last first.
+    pub(super) fn frozen(self, freezes: &[Freeze]) -> Self {
+        Self { frozen: freezes.first().map(FrozenView::from), ..self }
     }
 }
 

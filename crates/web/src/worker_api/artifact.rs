@@ -1,7 +1,7 @@
 //! Artifacts on their way from a package job to the object store, and from there to a deploy job.
 //!
 //! What always holds: a worker stores only for a package job it holds, and reads only the artifact
-//! that its deploy job deploys. The bytes are encrypted at rest, under the digest of the plain
+//! that its deploy or rollback job deploys. The bytes are encrypted at rest, under the digest of the plain
 //! ones; storing them twice is storing them once.
 
 use axum::Json;
@@ -12,7 +12,7 @@ use axum::response::IntoResponse;
 use model::job::JobKind;
 use model::worker_api::{Held, StoredArtifact};
 use model::{JobId, Region, ServiceName};
-use store::job::Job;
+use store::job::{Job, Work};
 
 use crate::error::{Error, Result};
 use crate::extract::segment;
@@ -43,11 +43,15 @@ pub(super) async fn load(
     let digest = {
         let mut conn = state.db.acquire().await?;
         let job = store::job::held(&mut conn, id, held.attempt).await?;
-        let build = job.build_id;
-        let (_, service, region) = held_job(job, JobKind::Deploy)?;
-        let artifact = store::artifact::of_build(&mut conn, build, &service, &region).await?;
-        let missing = || format!("the build has no artifact of {service} in {region}");
-        artifact.ok_or_else(|| Error::NotFound(missing()))?.digest
+        if let Some(Work::Rollback { artifact, .. }) = &job.work {
+            store::artifact::get(&mut conn, *artifact).await?.digest
+        } else {
+            let build = job.build_id;
+            let (_, service, region) = held_job(job, JobKind::Deploy)?;
+            let artifact = store::artifact::of_build(&mut conn, build, &service, &region).await?;
+            let missing = || format!("the build has no artifact of {service} in {region}");
+            artifact.ok_or_else(|| Error::NotFound(missing()))?.digest
+        }
     };
     let bytes = state.objects.get(&state.vault, &digest).await?;
     Ok(([(CONTENT_TYPE, "application/zstd")], bytes))

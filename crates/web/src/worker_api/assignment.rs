@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use model::CommitSha;
 use model::build::{Purpose, Source};
 use model::job::JobKind;
+use model::stage::StageKind;
 use model::worker_api::{Assignment, Task};
 use store::PgConnection;
 use store::app::App;
@@ -15,7 +16,7 @@ use store::build::Build;
 use store::job::{Job, Work};
 use store::stage::Stage;
 
-use super::{change, outside, target};
+use super::{approved, change, outside, target};
 use crate::state::State;
 
 /// The trust of a job whose commit nobody with write access made.
@@ -83,7 +84,11 @@ async fn task(
     let source = build.source.clone();
     let trust = match build.purpose {
         Purpose::Test => FORK,
-        Purpose::Deploy | Purpose::Remove => stage.map_or(FORK, |stage| stage.kind.trust()),
+        Purpose::Deploy
+        | Purpose::Remove
+        | Purpose::Rollback
+        | Purpose::Recover
+        | Purpose::Inspect => stage.map_or(FORK, |stage| stage.kind.trust()),
     };
     let trust = trust.to_owned();
     let needs_stage = || stage.ok_or_else(|| missing("stage"));
@@ -97,12 +102,22 @@ async fn task(
         JobKind::Test => {
             let target = match (build.purpose, stage) {
                 (Purpose::Deploy, Some(stage)) => Some(target::for_test(app, stage)),
-                (Purpose::Test | Purpose::Deploy | Purpose::Remove, _) => None,
+                (
+                    Purpose::Test
+                    | Purpose::Deploy
+                    | Purpose::Remove
+                    | Purpose::Rollback
+                    | Purpose::Recover
+                    | Purpose::Inspect,
+                    _,
+                ) => None,
             };
             (Task::Test { service: service()?, target, trust }, source)
         }
         JobKind::Package => {
-            let target = target::whole(state, conn, app, needs_stage()?, region).await?;
+            let stage = needs_stage()?;
+            let target = target::whole(state, conn, app, stage, region).await?;
+            let target = approved::before(target, app, stage);
             let left = outside::left(conn, job, build).await?;
             (Task::Package { service: service()?, target, trust, left }, source)
         }
@@ -111,22 +126,93 @@ async fn task(
             let instance = change::instance(conn, job).await?;
             let artifact = change::begin_deploy(state, conn, job, build, &instance).await?;
             let target = target::whole(state, conn, app, stage, Some(&instance.region)).await?;
+            let target = approved::after(state, conn, target, app, build, job).await?;
             (Task::Deploy { service, target, artifact, trust }, source)
         }
         JobKind::Remove => {
+            if let Some(task) = discard(job)? {
+                return Ok((task, source));
+            }
             let stage = needs_stage()?;
             let instance = change::instance(conn, job).await?;
             let (service, source) =
                 change::begin_remove(state, conn, job, build, &instance).await?;
             let target = target::whole(state, conn, app, stage, Some(&instance.region)).await?;
-            (Task::Remove { service, target, stacks: instance.stacks, trust }, source)
+            let how = job.work.as_ref().map(Work::how).unwrap_or_default();
+            (Task::Remove { service, target, stacks: instance.stacks, trust, how }, source)
         }
         JobKind::PostDeploy => {
             let step = job.work.as_ref().and_then(Work::step).ok_or_else(|| missing("command"))?;
             let target = target::whole(state, conn, app, needs_stage()?, region).await?;
             (Task::PostDeploy { step: step.clone(), target, trust }, source)
         }
+        JobKind::Rollback => {
+            let stage = needs_stage()?;
+            let instance = change::instance(conn, job).await?;
+            let (service, artifact, source) =
+                change::begin_rollback(state, conn, job, build, &instance).await?;
+            let target = target::for_rollback(state, conn, app, stage, &instance.region).await?;
+            (Task::Rollback { service, target, artifact, trust }, source)
+        }
+        JobKind::Recover => {
+            let Some(Work::Recover { service, skip }) = &job.work else {
+                return Err(missing("service"));
+            };
+            let stage = needs_stage()?;
+            let instance = change::instance(conn, job).await?;
+            let target = target::whole(state, conn, app, stage, Some(&instance.region)).await?;
+            let (service, skip) = (service.as_ref().clone(), skip.clone());
+            (Task::Recover { service, target, stacks: instance.stacks, skip }, source)
+        }
+        JobKind::Foresee => {
+            let (service, stage) = (service()?, stage_foreseen(conn, app, job).await?);
+            let region = region.ok_or_else(|| missing("region"))?;
+            let target = target::for_foresight(conn, app, &stage, region).await?;
+            (Task::Foresee { service, target, trust }, source)
+        }
+        JobKind::Sweep => {
+            let Some(Work::Sweep { regions, .. }) = &job.work else {
+                return Err(missing("regions"));
+            };
+            (Task::Sweep { regions: regions.clone() }, source)
+        }
+        JobKind::Drift => {
+            let stage = needs_stage()?;
+            let instance = change::instance(conn, job).await?;
+            let target = target::whole(state, conn, app, stage, Some(&instance.region)).await?;
+            let left = instance.left();
+            (Task::Drift { service: instance.spec, target, stacks: instance.stacks, left }, source)
+        }
     })
+}
+
+/// The removal of a stack that no stage knows.
+fn discard(job: &Job) -> Assigned<Option<Task>> {
+    let Some(Work::Discard { stack, name, changed_at, .. }) = &job.work else {
+        return Ok(None);
+    };
+    let region = job.region.clone().ok_or_else(|| missing("region"))?;
+    let (stack, name) = (stack.clone(), name.clone());
+    Ok(Some(Task::Discard { region, stack, name, changed_at: *changed_at }))
+}
+
+/// The long-lived stage that a job foresees a change of.
+pub(super) async fn stage_foreseen(
+    conn: &mut PgConnection,
+    app: &App,
+    job: &Job,
+) -> Assigned<Stage> {
+    let Some(Work::Foresee { stage, .. }) = &job.work else {
+        return Err(missing("stage"));
+    };
+    let found = store::stage::find_open(conn, app.id, stage).await?;
+    match found {
+        Some(found) if found.kind == StageKind::LongLived => Ok(found),
+        Some(_) | None => Err(Unassignable::Fails(format!(
+            "{stage}, for which the rule foresees the change, is no long-lived stage that was ever \
+             built"
+        ))),
+    }
 }
 
 pub(super) fn missing(what: &str) -> Unassignable {

@@ -1,8 +1,9 @@
 //! Credentials of the stage's role, for the jobs that may have them.
 //!
-//! What always holds: the role is the profile's, and only a `package`, `deploy`, `remove` or
-//! `post_deploy` job that is held gets it; the session says which app, build and person it is for; AWS is asked
-//! outside any transaction. What AWS says when it refuses is passed on, so that the job fails with
+//! What always holds: the role is the profile's, and only a job that is held and works with AWS
+//! gets it: the whole of it to change stacks, little to package, and what only reads to look, which
+//! is all that a pull request gets of another stage. The session says which app, build and person
+//! it is for; AWS is asked outside any transaction. What AWS says when it refuses is passed on, so that the job fails with
 //! words that help.
 
 use std::time::Duration;
@@ -10,12 +11,18 @@ use std::time::Duration;
 use aws::role::{AssumeRole, SessionScope, session_name};
 use axum::Json;
 use axum::extract::{Path, State as Extract};
-use model::JobId;
+use model::app::Profile;
 use model::build::Purpose;
 use model::job::JobKind;
 use model::worker_api::{AwsCredentials, Held};
+use model::{JobId, ProfileName};
 use secrecy::ExposeSecret;
+use store::app::App;
+use store::build::Build;
+use store::job::{Job, Work};
+use store::stage::Stage;
 
+use super::assignment::{self, Unassignable};
 use crate::error::{Error, Result};
 use crate::extract::segment;
 use crate::state::State;
@@ -57,18 +64,33 @@ async fn request(state: &State, id: JobId, attempt: i32) -> Result<AssumeRole> {
             )));
         }
         JobKind::Package => SessionScope::ReadMostly,
-        JobKind::Deploy | JobKind::Remove | JobKind::PostDeploy => SessionScope::Whole,
+        JobKind::Deploy
+        | JobKind::Remove
+        | JobKind::PostDeploy
+        | JobKind::Rollback
+        | JobKind::Recover => SessionScope::Whole,
+        JobKind::Foresee => SessionScope::ReadOnly,
+        JobKind::Sweep | JobKind::Drift => SessionScope::Inspect,
     };
     let build = store::build::get(&mut conn, job.build_id).await?;
-    let stage = match (build.purpose, build.stage_id) {
-        (Purpose::Deploy | Purpose::Remove, Some(stage)) => stage,
-        (Purpose::Test, _) | (Purpose::Deploy | Purpose::Remove, None) => {
-            return Err(Error::Forbidden("this build deploys nothing: no AWS credentials".into()));
-        }
-    };
     let app = store::app::get(&mut conn, build.app_id).await?;
-    let stage = store::stage::get(&mut conn, stage).await?;
-    let (_, profile) = stage.profile_in(&app.settings);
+    let (stage, profile) = match as_whom(&mut conn, &app, &build, &job).await? {
+        As::Stage(stage) => (stage.name.to_string(), stage.profile_in(&app.settings).1),
+        As::Profile(profile) => (String::new(), profile_named(&app, &profile)?),
+    };
+    let commit = match &job.work {
+        Some(Work::Rollback { commit, .. }) => commit,
+        Some(
+            Work::Service(_)
+            | Work::Step(_)
+            | Work::Removal { .. }
+            | Work::Recover { .. }
+            | Work::Foresee { .. }
+            | Work::Sweep { .. }
+            | Work::Discard { .. },
+        )
+        | None => &build.source.commit,
+    };
     let region = job.region.as_ref().unwrap_or(&profile.region);
     let service = job.service.as_ref().map_or("", |service| service.as_str());
     let number = build.number.to_string();
@@ -84,13 +106,64 @@ async fn request(state: &State, id: JobId, attempt: i32) -> Result<AssumeRole> {
         ),
         tags: vec![
             tag("app", app.name.as_str()),
-            tag("stage", stage.name.as_str()),
+            tag("stage", &stage),
             tag("service", service),
             tag("build", &number),
-            tag("commit", build.source.commit.as_str()),
+            tag("commit", commit.as_str()),
         ],
         source_identity: Some(build.source.author).filter(|author| !author.is_empty()),
         duration: SESSION,
         scope,
+    })
+}
+
+/// Whose role a job works with.
+enum As {
+    Stage(Box<Stage>),
+    /// It looks through the account of a profile, for no stage.
+    Profile(ProfileName),
+}
+
+async fn as_whom(
+    conn: &mut store::PgConnection,
+    app: &App,
+    build: &Build,
+    job: &Job,
+) -> Result<As> {
+    let nothing = || Error::Forbidden("this build deploys nothing: no AWS credentials".into());
+    match (&job.work, build.purpose) {
+        (_, Purpose::Test) => Err(nothing()),
+        (Some(Work::Sweep { profile, .. } | Work::Discard { profile, .. }), _) => {
+            Ok(As::Profile(profile.clone()))
+        }
+        (Some(Work::Foresee { .. }), _) => match assignment::stage_foreseen(conn, app, job).await {
+            Ok(stage) => Ok(As::Stage(Box::new(stage))),
+            Err(Unassignable::Fails(why)) => Err(Error::Conflict(why)),
+            Err(Unassignable::Store(error)) => Err(error.into()),
+        },
+        (
+            Some(
+                Work::Service(_)
+                | Work::Step(_)
+                | Work::Removal { .. }
+                | Work::Rollback { .. }
+                | Work::Recover { .. },
+            )
+            | None,
+            Purpose::Deploy
+            | Purpose::Remove
+            | Purpose::Rollback
+            | Purpose::Recover
+            | Purpose::Inspect,
+        ) => {
+            let stage = build.stage_id.ok_or_else(nothing)?;
+            Ok(As::Stage(Box::new(store::stage::get(conn, stage).await?)))
+        }
+    }
+}
+
+fn profile_named<'a>(app: &'a App, name: &ProfileName) -> Result<&'a Profile> {
+    app.settings.profiles.get(name).ok_or_else(|| {
+        Error::Conflict(format!("the settings of {} have no profile {name} any more", app.name))
     })
 }

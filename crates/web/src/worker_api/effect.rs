@@ -3,19 +3,19 @@
 //! What always holds: what a worker says of a stack is compared with what stood here, never taken
 //! as the difference itself; beside a failure only what was checked is kept.
 
+mod deployed;
+mod looked;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use model::app::digest_of;
+use model::InstanceId;
 use model::deployment::DeploymentState;
 use model::finding::Finding;
 use model::job::{JobKind, Outcome};
 use model::outside::{Found, Left};
-use model::worker_api::{DeployedStack, JobResult, Packaged};
-use model::{ArtifactId, InstanceId};
+use model::worker_api::JobResult;
 use store::PgConnection;
-use store::artifact::{Artifact, NewArtifact};
-use store::instance::Success;
 use store::job::{Job, Work};
 
 use super::outside;
@@ -59,7 +59,11 @@ impl Effect<'_> {
                 JobResult::Planned { .. }
                 | JobResult::Packaged { .. }
                 | JobResult::Deployed { .. }
-                | JobResult::Removed,
+                | JobResult::Removed { .. }
+                | JobResult::Recovered
+                | JobResult::Foreseen { .. }
+                | JobResult::Swept { .. }
+                | JobResult::Drifted { .. },
             )
             | None => None,
         }))
@@ -72,6 +76,18 @@ impl Effect<'_> {
     ) -> Result<Verdict<Option<JobResult>>> {
         match (self.job.kind, result) {
             (JobKind::Test | JobKind::PostDeploy, _) => Ok(Ok(None)),
+            (JobKind::Recover, Some(result @ JobResult::Recovered)) => {
+                Ok(self.recovered(conn).await?.map(|()| Some(result)))
+            }
+            (JobKind::Foresee, Some(result @ JobResult::Foreseen { .. })) => Ok(Ok(Some(result))),
+            (JobKind::Sweep, Some(JobResult::Swept { found })) => {
+                self.swept(conn, &found).await?;
+                Ok(Ok(Some(JobResult::Swept { found })))
+            }
+            (JobKind::Drift, Some(JobResult::Drifted { stacks, found })) => {
+                self.drifted(conn, &stacks, &found).await?;
+                Ok(Ok(Some(JobResult::Drifted { stacks, found })))
+            }
             (JobKind::Plan, Some(result @ JobResult::Planned { .. })) => Ok(Ok(Some(result))),
             (JobKind::Package, Some(JobResult::Packaged { mut package })) => {
                 let verdict = self.packaged(conn, &package).await?;
@@ -80,17 +96,26 @@ impl Effect<'_> {
                 }
                 Ok(verdict.map(|()| Some(JobResult::Packaged { package })))
             }
-            (JobKind::Deploy, Some(JobResult::Deployed { deployed, .. })) => {
+            (JobKind::Deploy | JobKind::Rollback, Some(JobResult::Deployed { deployed, .. })) => {
                 let verdict = self.deployed(conn, &deployed).await?;
                 Ok(verdict
                     .map(|changed_outputs| Some(JobResult::Deployed { deployed, changed_outputs })))
             }
-            (JobKind::Remove, Some(JobResult::Removed)) => {
-                Ok(self.removed(conn).await?.map(|()| Some(JobResult::Removed)))
+            (JobKind::Remove, Some(result @ JobResult::Removed { .. })) => {
+                Ok(self.removed(conn).await?.map(|()| Some(result)))
             }
-            (JobKind::Plan | JobKind::Package | JobKind::Deploy | JobKind::Remove, _) => {
-                Ok(Err(format!("a {} job ended well without its result", self.job.kind.as_str())))
-            }
+            (
+                JobKind::Plan
+                | JobKind::Package
+                | JobKind::Deploy
+                | JobKind::Remove
+                | JobKind::Rollback
+                | JobKind::Recover
+                | JobKind::Foresee
+                | JobKind::Sweep
+                | JobKind::Drift,
+                _,
+            ) => Ok(Err(format!("a {} job ended well without its result", self.job.kind.as_str()))),
         }
     }
 
@@ -107,105 +132,36 @@ impl Effect<'_> {
             | JobKind::Test
             | JobKind::Deploy
             | JobKind::Remove
-            | JobKind::PostDeploy => Ok(()),
+            | JobKind::PostDeploy
+            | JobKind::Rollback
+            | JobKind::Recover
+            | JobKind::Foresee
+            | JobKind::Sweep
+            | JobKind::Drift => Ok(()),
         }
     }
 
-    async fn packaged(&self, conn: &mut PgConnection, package: &Packaged) -> Result<Verdict<()>> {
-        let build = store::build::get(conn, self.job.build_id).await?;
-        let (Some(stage), Some(service), Some(region)) =
-            (build.stage_id, &self.job.service, &self.job.region)
-        else {
-            return Ok(Err("this build deploys nothing, so it has nothing to package".into()));
+    /// A stack that takes deploys again holds what it held before the one that failed.
+    async fn recovered(&self, conn: &mut PgConnection) -> Result<Verdict<()>> {
+        let Some(instance) = self.job.instance_id else {
+            return Ok(Err("its row names no instance".into()));
         };
-        let stage = store::stage::get(conn, stage).await?;
-        if package.stage != stage.name || package.region != *region {
-            return Ok(Err(format!(
-                "the package of {service} is for stage {} in {}, but this build is for {} in \
-                 {region}: serverless.yml must take both from `--stage` and `--region`, not fix \
-                 them",
-                package.stage, package.region, stage.name
-            )));
-        }
-        let stored = &package.artifact;
-        // the object itself says its key too; here it stands for those who rotate keys
-        let key_id = self.state.vault.seal(&[], &[]).map_err(store::Error::from)?.key_id;
-        store::artifact::insert(
-            conn,
-            &NewArtifact {
-                id: ArtifactId(self.state.id()),
-                job_id: self.job.id,
-                build_id: build.id,
-                service: service.clone(),
-                stage_id: stage.id,
-                region: package.region.clone(),
-                digest: stored.digest.clone(),
-                size_bytes: stored.size_bytes,
-                key_id,
-                created_at: self.now,
-            },
-        )
-        .await?;
+        let reason = "recovered; deploy again: the deploy that failed did not arrive";
+        store::instance::failed(conn, instance, reason, self.now).await?;
+        store::instance::set_left(conn, instance, &Left::Unknown).await?;
         Ok(Ok(()))
     }
 
-    /// Answers the outputs that are not what they were.
-    async fn deployed(
-        &self,
-        conn: &mut PgConnection,
-        deployed: &DeployedStack,
-    ) -> Result<Verdict<Vec<String>>> {
-        let spec = self.job.work.as_ref().and_then(Work::service);
-        let (Some(instance), Some(spec)) = (self.job.instance_id, spec) else {
-            return Ok(Err("its row names no instance".into()));
-        };
-        let instance = store::instance::get(conn, instance).await?;
-        let build = store::build::get(conn, self.job.build_id).await?;
-        let (service, region) = (&instance.service, &instance.region);
-        let artifact = store::artifact::of_build(conn, build.id, service, region).await?;
-        let Some(artifact) = artifact else {
-            return Ok(Err("its artifact is gone".into()));
-        };
-        let changed = instance.changed_outputs(&deployed.outputs);
-        let (read_at, parameters_digest) = self.told(conn, &artifact).await?;
-        let success = Success {
-            commit: &build.source.commit,
-            build_number: build.number,
-            artifact: artifact.id,
-            spec,
-            stack: deployed,
-            read_at,
-            parameters_digest: parameters_digest.as_deref(),
-            outputs_changed: !changed.is_empty(),
-        };
-        store::instance::deployed(conn, instance.id, &success, self.now).await?;
-        self.end(conn, DeploymentState::Succeeded, None, &deployed.outputs).await?;
-        Ok(Ok(changed))
-    }
-
-    /// When the package was told its parameters, and their digest; none if the settings or a
-    /// secret changed since, for then nobody knows which of them the deployment got.
-    async fn told(
-        &self,
-        conn: &mut PgConnection,
-        artifact: &Artifact,
-    ) -> Result<(Option<DateTime<Utc>>, Option<String>)> {
-        let stage = store::stage::get(conn, artifact.stage_id).await?;
-        let app = store::app::get(conn, stage.app_id).await?;
-        let times = store::secret::times(conn, app.id).await?;
-        let read_at = store::job::get(conn, artifact.job_id).await?.started_at;
-        let unchanged = read_at.is_some_and(|read_at| {
-            app.updated_at <= read_at && times.values().all(|changed| *changed <= read_at)
-        });
-        let digest = || digest_of(&stage.parameters_in(&app.settings), &times);
-        Ok((read_at, unchanged.then(digest)))
-    }
-
     async fn removed(&self, conn: &mut PgConnection) -> Result<Verdict<()>> {
+        if let Some(Work::Discard { orphan, .. }) = &self.job.work {
+            store::orphan::removed(conn, *orphan, self.now).await?;
+            return Ok(Ok(()));
+        }
         let Some(instance) = self.job.instance_id else {
             return Ok(Err("its row names no instance".into()));
         };
         store::instance::removed(conn, instance, self.now).await?;
+        store::drift::clear(conn, instance).await?;
         self.end(conn, DeploymentState::Succeeded, None, &BTreeMap::new()).await?;
         Ok(Ok(()))
     }
@@ -217,8 +173,12 @@ impl Effect<'_> {
         how: DeploymentState,
         reason: &str,
     ) -> Result<()> {
+        if let Some(Work::Discard { orphan, .. }) = &self.job.work {
+            return Ok(store::orphan::kept(conn, *orphan, reason).await?);
+        }
         match (self.job.kind.changes_stack(), self.job.instance_id) {
             (true, Some(instance)) => {
+                let reason = &self.said_of_instance(reason);
                 store::instance::failed(conn, instance, reason, self.now).await?;
                 let left = self.left(conn, instance, how).await?;
                 store::instance::set_left(conn, instance, &left).await?;
@@ -232,6 +192,29 @@ impl Effect<'_> {
         }
     }
 
+    /// Whoever reads the instance sees which change it was.
+    fn said_of_instance(&self, reason: &str) -> String {
+        match (self.job.kind, &self.job.work) {
+            (JobKind::Rollback, Some(Work::Rollback { commit, .. })) => {
+                format!("the rollback to {} did not go through: {reason}", commit.short())
+            }
+            (JobKind::Recover, _) => format!("the recovery did not go through: {reason}"),
+            (
+                JobKind::Plan
+                | JobKind::Test
+                | JobKind::Package
+                | JobKind::Deploy
+                | JobKind::Remove
+                | JobKind::PostDeploy
+                | JobKind::Rollback
+                | JobKind::Foresee
+                | JobKind::Sweep
+                | JobKind::Drift,
+                _,
+            ) => reason.to_owned(),
+        }
+    }
+
     /// How a change of ours that did not end well leaves the stacks.
     async fn left(
         &self,
@@ -240,13 +223,16 @@ impl Effect<'_> {
         how: DeploymentState,
     ) -> Result<Left> {
         match (self.job.kind, how) {
-            (JobKind::Deploy, DeploymentState::Failed | DeploymentState::RolledBack) => {
+            (
+                JobKind::Deploy | JobKind::Rollback,
+                DeploymentState::Failed | DeploymentState::RolledBack,
+            ) => {
                 let instance = store::instance::get(conn, instance).await?;
                 Ok(instance.stacks_left.failed(self.now))
             }
             // CloudFormation may go on with what was canceled, and a removal takes stacks away
             (
-                JobKind::Deploy,
+                JobKind::Deploy | JobKind::Rollback,
                 DeploymentState::Running | DeploymentState::Succeeded | DeploymentState::Canceled,
             )
             | (
@@ -254,7 +240,11 @@ impl Effect<'_> {
                 | JobKind::Test
                 | JobKind::Package
                 | JobKind::Remove
-                | JobKind::PostDeploy,
+                | JobKind::PostDeploy
+                | JobKind::Recover
+                | JobKind::Foresee
+                | JobKind::Sweep
+                | JobKind::Drift,
                 _,
             ) => Ok(Left::Unknown),
         }

@@ -30,7 +30,9 @@ pub(super) async fn finish(
     let job = store::job::get(&mut tx, id).await?;
     let running = match &job.state {
         JobState::Running(lease) => lease.attempt == finish.attempt,
-        JobState::Blocked | JobState::Queued { .. } | JobState::Finished(_) => false,
+        JobState::Blocked | JobState::Waiting | JobState::Queued { .. } | JobState::Finished(_) => {
+            false
+        }
     };
     let mut refused = None;
     let mut outcome = finish.outcome;

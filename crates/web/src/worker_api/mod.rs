@@ -4,6 +4,7 @@
 //! and one that no longer holds the job is answered 409; every call may be repeated. No
 //! transaction is open while AWS, GitHub or the object store are spoken to.
 
+mod approved;
 mod artifact;
 mod assignment;
 mod change;

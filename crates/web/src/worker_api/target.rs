@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use model::app::{RemoteParameter, StageParameter, Value};
+use model::app::{Policy, RemoteParameter, StageParameter, Value};
 use model::worker_api::{Parameter, Target};
 use model::{ParameterKey, Region};
 use secrecy::ExposeSecret;
@@ -28,6 +28,7 @@ pub(super) fn for_test(app: &App, stage: &Stage) -> Target {
         references: BTreeMap::new(),
         outputs: store::output::nothing(app, stage, &profile.region),
         safeguards: Vec::new(),
+        approved: None,
     }
 }
 
@@ -56,6 +57,52 @@ pub(super) async fn whole(
         references: references(&written),
         outputs: store::output::scope(conn, app, stage, region).await?,
         safeguards: profile.safeguards.clone(),
+        approved: None,
+    })
+}
+
+/// The target of a rollback: no time is closed to it, for it is what mends a stage.
+pub(super) async fn for_rollback(
+    state: &State,
+    conn: &mut PgConnection,
+    app: &App,
+    stage: &Stage,
+    region: &Region,
+) -> Assigned<Target> {
+    let mut target = whole(state, conn, app, stage, Some(region)).await?;
+    target.safeguards.retain(|safeguard| safeguard.policy() != Policy::RestrictedDeployTimes);
+    Ok(target)
+}
+
+/// The target of a look at the stage that a pull request is meant for. Its code learns nothing of
+/// a secret of that stage, neither its value nor where it lies: the worker puts another value in
+/// the place of each that is empty here, and tells no difference that comes of it.
+pub(super) async fn for_foresight(
+    conn: &mut PgConnection,
+    app: &App,
+    stage: &Stage,
+    region: &Region,
+) -> Assigned<Target> {
+    let written = stage.parameters_in(&app.settings);
+    let mut parameters = plain(&written);
+    for (key, parameter) in &written {
+        match parameter.value {
+            Value::Plain(_) => {}
+            Value::Secret(_) | Value::Remote(_) => {
+                let nothing = Parameter { value: String::new(), secret: true };
+                parameters.insert((*key).clone(), nothing);
+            }
+        }
+    }
+    Ok(Target {
+        stage: stage.name.clone(),
+        stage_kind: stage.kind,
+        region: region.clone(),
+        parameters,
+        references: BTreeMap::new(),
+        outputs: store::output::scope(conn, app, stage, region).await?,
+        safeguards: Vec::new(),
+        approved: None,
     })
 }
 

@@ -34,8 +34,12 @@ pub(crate) struct Story<'a> {
 impl<'a> Story<'a> {
     /// A build by hand of the stage staging.
     pub(crate) async fn build(server: &Server, admin: &str) -> Value {
+        Self::build_at(server, admin, COMMIT).await
+    }
+
+    async fn build_at(server: &Server, admin: &str, commit: &str) -> Value {
         let start = server.post("/api/v1/apps/workshop/builds").bearer_auth(admin);
-        let wanted = json!({ "branch": "master", "commit": COMMIT });
+        let wanted = json!({ "branch": "master", "commit": commit });
         let (status, build) = answer(start.json(&wanted)).await;
         assert_eq!(status, StatusCode::CREATED, "{build}");
         build
@@ -50,7 +54,12 @@ impl<'a> Story<'a> {
 
     /// The same of an app that is applied already.
     pub(crate) async fn of(server: &'a Server, admin: String) -> Self {
-        let build = Self::build(server, &admin).await;
+        Self::at(server, admin, COMMIT).await
+    }
+
+    /// The same of another commit.
+    pub(crate) async fn at(server: &'a Server, admin: String, commit: &str) -> Self {
+        let build = Self::build_at(server, &admin, commit).await;
         let build: BuildId = build["id"].as_str().unwrap().parse().unwrap();
         let worker = server.worker("planner").await;
         let plan = worker.job().await;
@@ -85,7 +94,12 @@ impl<'a> Story<'a> {
                 | JobKind::Test
                 | JobKind::Package
                 | JobKind::Deploy
-                | JobKind::Remove => Work::from(spec.clone()),
+                | JobKind::Remove
+                | JobKind::Rollback
+                | JobKind::Recover
+                | JobKind::Foresee
+                | JobKind::Sweep
+                | JobKind::Drift => Work::from(spec.clone()),
             };
             let placed = matches!(kind, JobKind::Package | JobKind::Deploy);
             jobs.push(NewJob {

@@ -6,17 +6,26 @@
 extern crate greenroom_web as web;
 
 mod apply;
+mod approvals;
+mod expiry;
+mod inspect;
 mod job;
 mod live;
 mod metrics;
 mod outcome;
 mod outside;
 mod page;
+mod page_approval;
 mod page_build;
+mod page_care;
+mod page_dialog;
 mod page_scene;
 mod page_stage;
+mod promote;
 mod rest;
+mod rollback;
 mod support;
 mod target;
+mod tasks;
 mod webhook;
 mod worker;

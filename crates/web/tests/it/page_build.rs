@@ -240,15 +240,18 @@ async fn what_is_lost_stands_first_and_names_what_holds_data(
 
     let text = shown(&server, BUILD).await;
     let (_, changes) = text.split_once("What the deploys change").unwrap();
-    let counts = "1 removed, 2 replaced, 1 may be replaced, 1 changed, 1 added</summary>";
+    let counts = "1 removed, 2 replaced, 1 may be replaced, 1 changed, 1 added (permissions stand above)</summary>";
     assert_in_order(
         changes,
         &[
+            // who may do what stands apart
+            "<strong>Permissions</strong>",
+            "Role",
+            "<code>database-staging</code></td>",
             "-grave\" open>",
             counts,
             "Gone",
             "Table",
-            "Role",
             "Perhaps",
             "Same",
             "New",
@@ -300,4 +303,49 @@ async fn a_refused_job_shows_what_it_found_errors_first(
         ],
     );
     assert_eq!(text.matches("> an odd key").count(), 1, "each is said once: {text}");
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn what_a_commit_would_change_in_its_target_stands_apart_from_what_it_deploys(
+    pool: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let server = Server::start(pool, options).await;
+    let scene = Scene::of(&server, &workshop()).await;
+    let stage = scene.stage("feature-x", StageKind::Preview).await;
+    let build = scene.build(&stage, None, &[]).await;
+    let foreseen = JobResult::Foreseen {
+        change: vec![stack()],
+        notes: vec!["its secrets were not known".into()],
+    };
+    let foresee = Wanted::of(JobKind::Foresee, "database");
+    scene.ended(build, foresee, Outcome::Succeeded, Some(foreseen)).await;
+
+    let text = shown(&server, BUILD).await;
+    assert!(!text.contains("What the deploys change"), "{text}");
+    assert_in_order(
+        &text,
+        &[
+            "foresee staging</span>",
+            "What this commit would change in staging",
+            "Nothing there is touched by this build",
+            "<code>Role</code>",
+            "stack <code>database-staging</code>",
+            "database: its secrets were not known",
+        ],
+    );
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn what_a_removal_left_behind_is_named(pool: PgPoolOptions, options: PgConnectOptions) {
+    let server = Server::start(pool, options).await;
+    let scene = Scene::of(&server, &workshop()).await;
+    let stage = scene.stage("feature-x", StageKind::Preview).await;
+    let build = scene.build(&stage, None, &[]).await;
+    let removed = JobResult::Removed { kept: vec!["Uploads (the bucket <uploads>)".into()] };
+    let remove = Wanted::of(JobKind::Remove, "database");
+    scene.ended(build, remove, Outcome::Succeeded, Some(removed)).await;
+    let text = shown(&server, BUILD).await;
+    let left = "left behind in the account: Uploads (the bucket &#60;uploads&#62;)";
+    assert!(text.contains(left), "{text}");
 }

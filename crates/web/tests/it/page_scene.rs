@@ -7,16 +7,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::TimeDelta;
 use model::app::PreviewDeploy;
 use model::build::{BuildEvent, BuildOutcome, Purpose, Source};
+use model::deployment::{DeploymentKind, DeploymentState};
 use model::job::{JobEvent, JobKind, Outcome};
 use model::pipeline::{Framework, Service, Step};
 use model::plan::{Condition, Decision, PlannedService};
 use model::stage::StageKind;
 use model::worker_api::{DeployedStack, JobResult, Register};
-use model::{ArtifactId, BuildId, CommitSha, InstanceId, JobId, StageId, WorkerId};
+use model::{ArtifactId, BuildId, CommitSha, DeploymentId, InstanceId, JobId, StageId, WorkerId};
 use reqwest::StatusCode;
 use serde_json::Value;
 use store::app::App;
+use store::artifact::NewArtifact;
 use store::build::NewBuild;
+use store::deployment::NewDeployment;
 use store::instance::Success;
 use store::job::{NewJob, NewJobState, Work};
 use store::stage::{NewStage, Stage};
@@ -46,8 +49,14 @@ impl Wanted {
 
     pub(crate) fn stage(kind: JobKind) -> Self {
         let region = match kind {
-            JobKind::Package | JobKind::Deploy | JobKind::Remove => Some("us-east-1"),
-            JobKind::Plan | JobKind::Test | JobKind::PostDeploy => None,
+            JobKind::Package
+            | JobKind::Deploy
+            | JobKind::Remove
+            | JobKind::Rollback
+            | JobKind::Recover
+            | JobKind::Foresee
+            | JobKind::Drift => Some("us-east-1"),
+            JobKind::Plan | JobKind::Test | JobKind::PostDeploy | JobKind::Sweep => None,
         };
         Self { kind, service: None, region, needs: Vec::new(), condition: Condition::Always }
     }
@@ -74,7 +83,14 @@ pub(crate) struct Deployed<'a> {
     pub(crate) digest: Option<&'a str>,
 }
 
-fn id() -> Uuid {
+/// What a deploy left in the rows.
+pub(crate) struct Past {
+    pub(crate) build: i64,
+    pub(crate) deployment: DeploymentId,
+    pub(crate) instance: InstanceId,
+}
+
+pub(crate) fn id() -> Uuid {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     Uuid::from_u128((1 << 120) + u128::from(NEXT.fetch_add(1, Ordering::Relaxed)))
 }
@@ -144,6 +160,16 @@ impl<'a> Scene<'a> {
         services: Option<&[&str]>,
         planned: &[PlannedService],
     ) -> BuildId {
+        self.build_of(stage, COMMIT, services, planned).await
+    }
+
+    async fn build_of(
+        &self,
+        stage: &Stage,
+        commit: &str,
+        services: Option<&[&str]>,
+        planned: &[PlannedService],
+    ) -> BuildId {
         let mut conn = self.server.db.acquire().await.unwrap();
         let new = NewBuild {
             id: BuildId(id()),
@@ -153,7 +179,7 @@ impl<'a> Scene<'a> {
             purpose: Purpose::Deploy,
             stage_id: Some(stage.id),
             source: Source {
-                commit: COMMIT.parse().unwrap(),
+                commit: commit.parse().unwrap(),
                 branch: Some("master".parse().unwrap()),
                 tag: None,
                 pull_request: None,
@@ -204,6 +230,10 @@ impl<'a> Scene<'a> {
             work: match wanted.kind {
                 JobKind::Plan => None,
                 JobKind::PostDeploy => Some(Work::Step(Step::new("./smoke-test"))),
+                JobKind::Foresee => spec.map(|spec| Work::Foresee {
+                    service: Box::new(spec),
+                    stage: "staging".parse().unwrap(),
+                }),
                 _ => spec.map(Work::from),
             },
             needs: wanted.needs,
@@ -282,6 +312,75 @@ impl<'a> Scene<'a> {
             outputs_changed: true,
         };
         store::instance::deployed(&mut conn, instance, &success, now).await.unwrap();
+    }
+
+    /// A build that deployed one service from this commit, as it is remembered.
+    pub(crate) async fn past(&self, stage: &Stage, name: &str, commit: &str) -> Past {
+        let spec = service(name);
+        let build = self.build_of(stage, commit, None, &[]).await;
+        let name: &'static str = name.to_owned().leak();
+        let package = Wanted::of(JobKind::Package, name);
+        let package = self.ended(build, package, Outcome::Succeeded, None).await;
+        let deploy = Wanted::of(JobKind::Deploy, name);
+        let deploy = self.ended(build, deploy, Outcome::Succeeded, None).await;
+        let now = self.server.now();
+        let mut conn = self.server.db.acquire().await.unwrap();
+        let number = store::build::get(&mut conn, build).await.unwrap().number;
+        let job = store::job::get(&mut conn, deploy).await.unwrap();
+        let (instance, region) = (job.instance_id.unwrap(), job.region.unwrap());
+        let (digest, key_id) = self.server.keep(format!("the artifact of build {number}")).await;
+        let artifact = NewArtifact {
+            id: ArtifactId(id()),
+            job_id: package,
+            build_id: build,
+            service: spec.name.clone(),
+            stage_id: stage.id,
+            region: region.clone(),
+            digest,
+            size_bytes: 1,
+            key_id,
+            parameters_digest: None,
+            created_at: now,
+        };
+        let artifact = store::artifact::insert(&mut conn, &artifact).await.unwrap();
+        let commit: CommitSha = commit.parse().unwrap();
+        let deployment = NewDeployment {
+            id: DeploymentId(id()),
+            instance_id: instance,
+            stage_id: stage.id,
+            region,
+            job_id: deploy,
+            build_id: build,
+            kind: DeploymentKind::Deploy,
+            artifact_id: Some(artifact),
+            commit: commit.clone(),
+            started_at: now,
+        };
+        let deployment = store::deployment::begin(&mut conn, &deployment).await.unwrap();
+        let ended = DeploymentState::Succeeded;
+        store::deployment::end(&mut conn, deploy, ended, None, &BTreeMap::new(), now)
+            .await
+            .unwrap();
+        let stack = DeployedStack {
+            stacks: vec![format!("{name}-{}", stage.name)],
+            left_at: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            endpoints: Vec::new(),
+        };
+        let success = Success {
+            commit: &commit,
+            build_number: number,
+            artifact,
+            spec: &spec,
+            stack: &stack,
+            read_at: None,
+            parameters_digest: None,
+            outputs_changed: false,
+        };
+        store::instance::deployed(&mut conn, instance, &success, now).await.unwrap();
+        drop(conn);
+        self.end(build).await;
+        Past { build: number, deployment, instance }
     }
 
     /// The digest of the stage's parameters as they are.

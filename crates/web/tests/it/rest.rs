@@ -298,13 +298,16 @@ async fn what_an_app_file_asks_for_in_vain_is_said_when_it_is_put(
     let (_, app) = server.apply(&admin, &workshop()).await;
     assert_eq!(app["warnings"], json!([]));
     let mut guarded = workshop();
-    guarded["stages"]["staging"]["approvers"] = json!(["release-team"]);
+    guarded["stages"]["next"] = json!({ "profile": "development", "promote_from": "staging" });
     let dry = server.request(Method::PUT, "/api/v1/apps/workshop?dry_run=true");
     let (_, difference) = answer(dry.bearer_auth(&admin).json(&guarded)).await;
     let (_, app) = server.apply(&admin, &guarded).await;
     for answer in [difference, app] {
         let warning = answer["warnings"][0].as_str().unwrap();
-        assert!(warning.starts_with("stages.staging.approvers: kept, but"), "{answer}");
+        assert!(
+            warning.starts_with("stages.next.promote_from: nothing can be promoted"),
+            "{answer}"
+        );
         assert_eq!(answer["warnings"].as_array().unwrap().len(), 1, "{answer}");
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Server {
     pub(crate) environment: Arc<Mutex<BTreeMap<String, String>>>,
     seconds: Arc<AtomicI64>,
     client: reqwest::Client,
-    _files: tempfile::TempDir,
+    files: tempfile::TempDir,
 }
 
 /// PostgreSQL waits five seconds for those who are still connected to a database that is dropped.
@@ -110,6 +110,7 @@ impl Server {
                 webhook_secrets: secrets.iter().map(|secret| (*secret).into()).collect(),
                 access,
                 lease: LEASE.to_std().expect("positive"),
+                reconcile_every: Duration::from_secs(300),
                 embedded_worker_token: Some(EMBEDDED.into()),
                 aws_endpoint: model::worker_api::AwsEndpoint::default(),
                 secret_env: Arc::new(move |name| {
@@ -128,7 +129,15 @@ impl Server {
             .timeout(Duration::from_secs(30))
             .build()
             .expect("a client");
-        Self { address, db, environment, seconds, client, _files: files }
+        Self { address, db, environment, seconds, client, files }
+    }
+
+    /// Keeps the bytes of an artifact; their digest, and the key they are encrypted with.
+    pub(crate) async fn keep(&self, bytes: String) -> (String, String) {
+        let objects = Objects::local(&self.files.path().join("objects")).expect("a directory");
+        let vault = Vault::load_or_create(&self.files.path().join("key")).expect("a key");
+        let (stored, key) = objects.put(&vault, bytes.into()).await.expect("an object");
+        (stored.digest, key)
     }
 
     /// Ids that sort in the order in which they were made.

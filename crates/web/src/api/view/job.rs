@@ -37,11 +37,21 @@ struct Checks {
     change: Vec<StackChange>,
 }
 
+impl JobView {
+    /// Why it does not go on.
+    pub(super) fn because(self, reason: String) -> Self {
+        Self { reason: Some(reason), ..self }
+    }
+}
+
 impl From<Job> for JobView {
     fn from(job: Job) -> Self {
         let outcome = match &job.state {
             JobState::Finished(outcome) => Some(outcome),
-            JobState::Blocked | JobState::Queued { .. } | JobState::Running(_) => None,
+            JobState::Blocked
+            | JobState::Waiting
+            | JobState::Queued { .. }
+            | JobState::Running(_) => None,
         };
         let (changed_outputs, checks) = match job.result {
             Some(JobResult::Deployed { changed_outputs, .. }) => (Some(changed_outputs), None),
@@ -51,7 +61,17 @@ impl From<Job> for JobView {
             Some(JobResult::Checked { change, findings, found: _ }) => {
                 (None, Some(Checks { findings, change }))
             }
-            Some(JobResult::Planned { .. } | JobResult::Removed) | None => (None, None),
+            Some(JobResult::Foreseen { change, notes: _ }) => {
+                (None, Some(Checks { findings: Vec::new(), change }))
+            }
+            Some(
+                JobResult::Planned { .. }
+                | JobResult::Removed { .. }
+                | JobResult::Recovered
+                | JobResult::Swept { .. }
+                | JobResult::Drifted { .. },
+            )
+            | None => (None, None),
         };
         Self {
             id: job.id,

@@ -1,0 +1,182 @@
+//! What is deployed in one stage goes to another, by git: the branch that the other is deployed
+//! from is moved forward to its commit, or a tag is made there. The push that this is builds as
+//! any push does; where the rule is manual, a build by hand is started.
+//!
+//! What always holds: no branch is ever moved but forward, and GitHub decides whether it is (who
+//! pushed in between is not overwritten); only a stage that is whole, of one commit, is promoted.
+//! GitHub is asked outside any transaction.
+//!
+//! After a crash between the move and the build by hand, asking again starts the build: the branch
+//! is there already.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Extension, Path, State as Extract};
+use axum::http::HeaderMap;
+use model::app::{PreviewDeploy, Trigger};
+use model::build::{Purpose, Source};
+use model::permission::Action;
+use model::promotion::Way;
+use model::{BranchName, CommitSha, StageName, TagName};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::audit::Deed;
+use store::build::Build;
+
+use self::look::{Movement, Outlook};
+use super::builds::started;
+use crate::audit::{self, Did};
+use crate::auth::Caller;
+use crate::error::{Error, Result};
+use crate::extract;
+use crate::order::{self, Order};
+use crate::state::State;
+
+pub(crate) mod look;
+mod refs;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// `None`: the one that the settings name.
+    pub(crate) from: Option<StageName>,
+    /// What the new tag is called, where tags are deployed.
+    pub(crate) tag: Option<TagName>,
+    /// The commit that the caller has seen in `from`: another one is refused.
+    pub(crate) commit: Option<CommitSha>,
+}
+
+/// What became of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Promoted {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    branch: Option<BranchName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<TagName>,
+    commit: CommitSha,
+    from: StageName,
+    outcome: Done,
+    /// The build by hand, where the rule wants one; else the push starts it.
+    pub(crate) build: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Done {
+    Moved,
+    Created,
+    AlreadyThere,
+}
+
+pub(super) async fn promote(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    Path((name, stage)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Promoted>> {
+    caller.may(Action::Build)?;
+    let wanted = extract::json(&headers, &body)?;
+    Ok(Json(promote_stage(&state, &caller, &name, &stage, wanted).await?))
+}
+
+pub(crate) async fn promote_stage(
+    state: &State,
+    caller: &Caller,
+    name: &str,
+    stage: &str,
+    wanted: Wanted,
+) -> Result<Promoted> {
+    caller.may(Action::Build)?;
+    let seen = wanted.commit.clone();
+    let outlook = look::look(state, name, stage, wanted).await?;
+    if let Some(seen) = seen.filter(|seen| *seen != outlook.commit) {
+        return Err(Error::Conflict(format!(
+            "{} runs {} now, no longer {}: look again",
+            outlook.from,
+            outlook.commit.short(),
+            seen.short()
+        )));
+    }
+    // before the move: one that the server did not live to tell of was told of all the same
+    note(state, caller, &outlook, None).await?;
+    let done = match refs::carry_out(state, &outlook).await {
+        Ok(done) => done,
+        Err(error) => {
+            note(state, caller, &outlook, Some(&error)).await?;
+            return Err(error);
+        }
+    };
+    let build = match outlook.trigger() {
+        Trigger::Manual => Some(start(state, caller, &outlook).await?.number),
+        Trigger::Auto => None,
+    };
+    tracing::info!(app = %outlook.app.name, stage = %outlook.to, commit = %outlook.commit,
+        by = caller.name, "a stage is promoted");
+    let (branch, tag) = match outlook.way {
+        Way::Branch { branch, .. } => (Some(branch), None),
+        Way::Tag { tag, .. } => (None, Some(tag)),
+    };
+    let Outlook { commit, from, .. } = outlook;
+    Ok(Promoted { branch, tag, commit, from, outcome: done, build })
+}
+
+async fn note(
+    state: &State,
+    caller: &Caller,
+    outlook: &Outlook,
+    refused: Option<&Error>,
+) -> Result<()> {
+    let place = match &outlook.way {
+        Way::Branch { branch, .. } => format!("branch {branch}"),
+        Way::Tag { tag, .. } => format!("tag {tag}"),
+    };
+    let mut detail = json!({ "from": outlook.from, "commit": outlook.commit, "place": place });
+    if let Some(error) = refused {
+        detail["refused"] = json!(error.to_string());
+    }
+    let did = Did::new(Deed::Promote, &outlook.app.name).stage(&outlook.to).detail(detail);
+    let mut conn = state.db.acquire().await?;
+    audit::record(state, &mut conn, caller, did).await
+}
+
+/// A manual rule: nobody but whoever asks starts its builds.
+async fn start(state: &State, caller: &Caller, outlook: &Outlook) -> Result<Build> {
+    let (branch, tag) = match &outlook.way {
+        Way::Branch { branch, .. } => (Some(branch.clone()), None),
+        Way::Tag { tag, .. } => (None, Some(tag.clone())),
+    };
+    let app = &outlook.app;
+    let targets = model::rule::by_hand(&app.settings, branch.as_ref(), tag.as_ref());
+    let target = targets.into_iter().find(|target| target.stage == outlook.to);
+    let mut tx = state.db.begin().await?;
+    let order = Order {
+        purpose: Purpose::Deploy,
+        stage: Some(order::long_lived(state, &mut tx, app, &outlook.to).await?),
+        source: Source {
+            commit: outlook.commit.clone(),
+            branch,
+            tag,
+            pull_request: None,
+            title: format!("Promote {} to {}", outlook.from, outlook.to),
+            author: caller.name.clone(),
+        },
+        forced: false,
+        services: target.and_then(|target| target.services),
+        preview_deploy: PreviewDeploy::default(),
+    };
+    let build = order::build(state, &mut tx, app, order).await?;
+    tx.commit().await.map_err(Error::internal)?;
+    started(state, &build);
+    Ok(build)
+}
+
+impl From<&Movement> for Done {
+    fn from(movement: &Movement) -> Self {
+        match movement {
+            Movement::None => Self::AlreadyThere,
+            Movement::Create => Self::Created,
+            Movement::Forward { .. } => Self::Moved,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Writes down what people do, in the transaction in which they do it.
+
+use model::permission::Action;
+use model::{AppName, StageName};
+use serde_json::{Value, json};
+use store::PgConnection;
+use store::audit::{Deed, Entry};
+
+use crate::auth::Caller;
+use crate::error::Result;
+use crate::state::State;
+
+/// What is needed to read the log: it has the addresses that people came from.
+pub(crate) const READERS: Action = Action::Configure;
+
+/// What somebody did; where the caller was all there is to say.
+pub(crate) struct Did<'a> {
+    pub(crate) deed: Deed,
+    pub(crate) app: Option<&'a AppName>,
+    pub(crate) stage: Option<&'a StageName>,
+    pub(crate) build: Option<i64>,
+    /// An object; never a secret.
+    pub(crate) detail: Value,
+}
+
+impl<'a> Did<'a> {
+    pub(crate) fn new(deed: Deed, app: &'a AppName) -> Self {
+        Self { deed, app: Some(app), stage: None, build: None, detail: json!({}) }
+    }
+
+    /// Of no app.
+    pub(crate) fn of_server(deed: Deed) -> Self {
+        Self { deed, app: None, stage: None, build: None, detail: json!({}) }
+    }
+
+    pub(crate) fn stage(self, stage: impl Into<Option<&'a StageName>>) -> Self {
+        Self { stage: stage.into(), ..self }
+    }
+
+    pub(crate) fn build(self, number: i64) -> Self {
+        Self { build: Some(number), ..self }
+    }
+
+    pub(crate) fn detail(self, detail: Value) -> Self {
+        Self { detail, ..self }
+    }
+}
+
+pub(crate) async fn record(
+    state: &State,
+    conn: &mut PgConnection,
+    caller: &Caller,
+    did: Did<'_>,
+) -> Result<()> {
+    let entry = Entry {
+        at: state.now(),
+        who: caller.name.clone(),
+        role: caller.role,
+        via: caller.via,
+        from: caller.from,
+        deed: did.deed,
+        app: did.app.cloned(),
+        stage: did.stage.cloned(),
+        build: did.build,
+        detail: did.detail,
+    };
+    Ok(store::audit::record(conn, state.id(), &entry).await?)
+}
