@@ -27,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) github: GitHub,
     pub(crate) secret_key_file: PathBuf,
     pub(crate) worker: Worker,
+    pub(crate) reconcile: engine::Reconcile,
     /// `file` below the data directory, or an `s3://bucket/prefix`.
     pub(crate) object_store: Option<String>,
 }
@@ -81,6 +82,14 @@ struct File {
     database: DatabaseSection,
     github: GitHubSection,
     worker: WorkerSection,
+    reconcile: ReconcileSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ReconcileSection {
+    every: Option<String>,
+    sweep_every: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -159,6 +168,7 @@ impl Config {
             database_url: text("GREENROOM_DATABASE_URL", file.database.url),
             github: github(file.github, environment)?,
             worker: worker(file.worker, environment)?,
+            reconcile: reconcile(&file.reconcile, environment)?,
             object_store: text("GREENROOM_OBJECT_STORE", file.object_store),
             data_dir,
         })
@@ -224,6 +234,49 @@ fn worker(file: WorkerSection, environment: &Environment) -> anyhow::Result<Work
     })
 }
 
+fn reconcile(
+    file: &ReconcileSection,
+    environment: &Environment,
+) -> anyhow::Result<engine::Reconcile> {
+    let usual = engine::Reconcile::default();
+    let every = environment.get("GREENROOM_RECONCILE_EVERY").or(file.every.clone());
+    let every = match every {
+        None => usual.every,
+        Some(text) => interval(&text).with_context(|| {
+            format!("reconcile.every (GREENROOM_RECONCILE_EVERY) is {text:?}; {INTERVAL}")
+        })?,
+    };
+    let sweep = environment.get("GREENROOM_RECONCILE_SWEEP_EVERY").or(file.sweep_every.clone());
+    let sweep_every = match sweep.as_deref() {
+        None => usual.sweep_every,
+        Some("never") => None,
+        Some(text) => Some(interval(text).with_context(|| {
+            format!(
+                "reconcile.sweep_every (GREENROOM_RECONCILE_SWEEP_EVERY) is {text:?}; {INTERVAL}, \
+                 or never"
+            )
+        })?),
+    };
+    Ok(engine::Reconcile { every, sweep_every })
+}
+
+const INTERVAL: &str = "write a number of seconds, minutes, hours or days, like 30s, 5m, 24h or 7d";
+
+/// `5m`: at least a second, at most a year.
+fn interval(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return None,
+    };
+    let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+    let seconds = number.checked_mul(seconds)?;
+    (1..=366 * 24 * 60 * 60).contains(&seconds).then(|| Duration::from_secs(seconds))
+}
+
 /// The executors that a configuration may name.
 pub(crate) fn executor_kind(name: &str) -> anyhow::Result<worker::ExecutorKind> {
     match name {
@@ -275,6 +328,27 @@ mod tests {
     fn two_webhook_secrets_may_be_active() {
         let config = load("", &[("GREENROOM_GITHUB_WEBHOOK_SECRET", "old, new")]).unwrap();
         assert_eq!(config.github.webhook_secrets.len(), 2);
+    }
+
+    #[test]
+    fn how_often_the_server_looks_is_a_length_of_time() {
+        let usual = load("", &[]).unwrap().reconcile;
+        assert_eq!(usual, engine::Reconcile::default());
+        let chosen = load("[reconcile]\nevery = '90s'\nsweep_every = 'never'", &[]).unwrap();
+        let expected = engine::Reconcile { every: Duration::from_secs(90), sweep_every: None };
+        assert_eq!(chosen.reconcile, expected);
+        let variable = [("GREENROOM_RECONCILE_SWEEP_EVERY", "7d")];
+        let week = Duration::from_secs(7 * 24 * 60 * 60);
+        assert_eq!(load("", &variable).unwrap().reconcile.sweep_every, Some(week));
+    }
+
+    #[test]
+    fn an_interval_that_is_none_is_named_with_what_to_write() {
+        for text in ["5", "0s", "m", "-1m", "5 m", "500d", "never"] {
+            let error = load("", &[("GREENROOM_RECONCILE_EVERY", text)]).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains("reconcile.every") && error.contains("like 30s, 5m"), "{error}");
+        }
     }
 
     #[test]

@@ -61,6 +61,9 @@ async fn apply(
         .with_context(|| format!("app {name}"))?;
         if applied.changes.is_empty() {
             print(&format!("{name}: unchanged"));
+        } else {
+            let entry = web::apply::by_command(&name, &applied.changes, clock::now());
+            store::audit::record(&mut tx, clock::new_id(), &entry).await?;
         }
         for change in applied.changes {
             print(&format!("{name}: {change}"));

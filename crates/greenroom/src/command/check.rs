@@ -144,7 +144,8 @@ profiles:
     safeguards:
       - { policy: allowed-regions, level: error, config: [us-east-1] }
 stages:
-  prod: { profile: development, approvers: [release-team] }
+  prod: { profile: development, promote_from: dev }
+  dev: { profile: development }
 ";
 
     fn checked(name: &str, text: &str) -> (Findings, ExitCode, String) {
@@ -164,7 +165,7 @@ stages:
         assert_eq!(
             found.warnings,
             [format!(
-                "{path}:11: stages.prod.approvers: warning: kept, but this version does not ask for approvals yet: anyone who may push to the branch deploys"
+                "{path}:11: stages.prod.promote_from: warning: nothing can be promoted to prod: no rule sends a branch by its name, or a tag, to it; add one below `rules`"
             )]
         );
         assert_eq!(code, ExitCode::SUCCESS);
@@ -183,15 +184,15 @@ stages:
     fn every_mistake_of_an_app_file_is_printed_with_its_place() {
         let text = GUARDED
             .replace("app: workshop", "app: workshop\nconcurrency: 0")
-            .replace("approvers: [release-team]", "parameters: { key: { ssm: a/b } }");
+            .replace("promote_from: dev", "parameters: { key: { ssm: a/b } }");
         let text =
             format!("{text}rules:\n  - {{ branch: 'release/[', stage: prod, services: [] }}\n");
         let (found, code, path) = checked("workshop.yml", &text);
         let expected = [
             (2, "concurrency: this must be a whole number from 1 to 1000"),
             (12, "stages.prod.parameters.key.ssm: this is no name of a parameter of SSM"),
-            (14, "rules[0].branch: this is no pattern"),
-            (14, "rules[0].services: list at least one service"),
+            (15, "rules[0].branch: this is no pattern"),
+            (15, "rules[0].services: list at least one service"),
         ];
         assert_eq!(found.problems.len(), expected.len(), "{:?}", found.problems);
         for (problem, (line, start)) in found.problems.iter().zip(expected) {

@@ -45,9 +45,10 @@ async fn serve(
 
     // an endpoint and an authority set for the server hold for the deploy steps too
     let aws = aws::AwsEndpoint::from_env()?;
+    let vault = open::vault(config, data_dir)?;
     let router = web::router(web::Parts {
         db: db.clone(),
-        vault: open::vault(config, data_dir)?,
+        vault: vault.clone(),
         objects: open::objects(config, data_dir)?,
         signals: signals.clone(),
         github: github.clone(),
@@ -62,6 +63,7 @@ async fn serve(
                 web::Access::Token
             },
             lease: config.worker.lease,
+            reconcile_every: config.reconcile.every,
             embedded_worker_token: Some(worker_token.clone()),
             aws_endpoint: AwsEndpoint {
                 url: aws.url.clone(),
@@ -87,6 +89,8 @@ async fn serve(
         public_url: config.public_url.clone(),
         clock,
         ids,
+        reconcile: config.reconcile,
+        vault,
     });
     tasks.spawn(engine.run(engine_stop.clone()));
     let web = tokio::spawn(
@@ -107,6 +111,7 @@ async fn serve(
                 work_dir: data_dir.join("worker"),
                 slots: config.worker.count,
                 executor: config.worker.executor,
+                retry_waits: model::transient::WAITS.to_vec(),
             },
             stop,
         )

@@ -6,6 +6,7 @@ use clap::{Subcommand, ValueEnum};
 use model::TokenId;
 use model::permission::Role;
 use secrecy::ExposeSecret;
+use store::audit::Entry;
 
 use crate::clock;
 use crate::config::Config;
@@ -52,18 +53,7 @@ pub(crate) async fn run(command: Command, config: &Config) -> anyhow::Result<()>
     let data_dir = open::data_dir(config)?;
     let opened = open::database(config, &data_dir).await?;
     let token = store::token::generate();
-    let mut conn = opened.db.acquire().await?;
-    let id = TokenId(clock::new_id());
-    let inserted = store::token::insert(
-        &mut conn,
-        id,
-        &name,
-        role.into(),
-        &store::token::hash(token.expose_secret()),
-        clock::now(),
-    )
-    .await;
-    drop(conn);
+    let inserted = insert(&opened.db, &name, role.into(), &token).await;
     opened.close().await?;
     match inserted {
         Ok(()) => {
@@ -75,6 +65,22 @@ pub(crate) async fn run(command: Command, config: &Config) -> anyhow::Result<()>
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The token, and that there came to be one.
+async fn insert(
+    db: &store::Database,
+    name: &str,
+    role: Role,
+    token: &secrecy::SecretString,
+) -> store::Result<()> {
+    let (id, now) = (TokenId(clock::new_id()), clock::now());
+    let hash = store::token::hash(token.expose_secret());
+    let mut tx = db.begin().await?;
+    store::token::insert(&mut tx, id, name, role, &hash, now).await?;
+    let entry = Entry::token_created(name, role, now);
+    store::audit::record(&mut tx, clock::new_id(), &entry).await?;
+    Ok(tx.commit().await?)
 }
 
 #[expect(clippy::print_stdout, reason = "the token is the command's answer")]

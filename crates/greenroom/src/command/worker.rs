@@ -49,6 +49,7 @@ pub(crate) async fn run(arguments: Arguments, environment: &Environment) -> anyh
             work_dir,
             slots: arguments.slots,
             executor: executor_kind(&executor)?,
+            retry_waits: model::transient::WAITS.to_vec(),
         },
         shutdown,
     )

@@ -154,6 +154,23 @@ impl LocalAws {
         Self::action(account, "secretsmanager", "secretsmanager.CreateSecret", &body).await;
     }
 
+    /// Puts a file into a bucket of an account.
+    pub(crate) async fn put_object(account: &str, bucket: &str, key: &str, text: &str) {
+        let path = format!("/{bucket}/{key}");
+        let request = Self::request(account, "s3", reqwest::Method::PUT, &path);
+        let answer = request.body(text.to_owned()).send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{path}: {status}: {text}");
+    }
+
+    /// Whether an account has a bucket of this name.
+    pub(crate) async fn has_bucket(account: &str, bucket: &str) -> bool {
+        let path = format!("/{bucket}?list-type=2");
+        let answer = Self::call(account, "s3", reqwest::Method::GET, &path).await;
+        answer.status().is_success()
+    }
+
     async fn action(account: &str, service: &str, target: &str, body: &serde_json::Value) {
         let request = Self::request(account, service, reqwest::Method::POST, "/")
             .header("x-amz-target", target)

@@ -10,14 +10,19 @@
     reason = "a test that cannot go on says so, with the logs, by panicking"
 )]
 
+mod again;
+mod approvals;
 mod aws;
 mod bad_input;
 mod browser;
 mod compose;
 mod concurrency;
+mod drift;
 mod environments;
 mod frameworks;
 mod gate;
+mod histories;
+mod lifecycle;
 mod look;
 mod mistakes;
 mod outbox;
@@ -26,14 +31,21 @@ mod outside;
 mod page;
 mod pipeline;
 mod previews;
+mod promotion;
+mod pull_request;
+mod reconcile;
 mod regions;
+mod removal;
 mod restart;
+mod rollbacks;
 mod rules;
 mod safeguards;
 mod sample;
 mod server;
 mod steps;
 mod story;
+mod stuck;
+mod sweep;
 mod trust;
 mod webhooks;
 mod world;

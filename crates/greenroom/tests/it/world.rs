@@ -1,5 +1,7 @@
 //! A test's world: a GitHub with a repository, a server that knows it, and eyes on both.
 
+use std::sync::Arc;
+
 use fakes::{GitHub, NewPull, Repository};
 use serde_json::{Value, json};
 
@@ -18,11 +20,13 @@ enum Identity {
 }
 
 pub(crate) struct World {
-    pub(crate) github: GitHub,
+    pub(crate) github: Arc<GitHub>,
     pub(crate) repository: Repository,
     pub(crate) server: Server,
     pub(crate) admin: String,
     client: reqwest::Client,
+    /// The App's key: the server reads it whenever it starts.
+    _key: tempfile::NamedTempFile,
 }
 
 impl World {
@@ -37,11 +41,15 @@ impl World {
 
     /// A server that is a GitHub App, as most will be.
     pub(crate) async fn as_app() -> Self {
-        Self::known_as(Identity::App, &[]).await
+        Self::as_app_with(&[]).await
+    }
+
+    pub(crate) async fn as_app_with(environment: &[(&str, &str)]) -> Self {
+        Self::known_as(Identity::App, environment).await
     }
 
     async fn known_as(identity: Identity, environment: &[(&str, &str)]) -> Self {
-        let github = GitHub::builder().token(TOKEN).start().await.unwrap();
+        let github = Arc::new(GitHub::builder().token(TOKEN).start().await.unwrap());
         let repository = github.repo("acme/workshop");
         repository.create("master").await.unwrap();
         let mut all = vec![
@@ -63,7 +71,7 @@ impl World {
         let server = Server::start(&all).await;
         github.set_webhook(&format!("{}/webhooks/github", server.url), SECRET);
         let admin = server.token("admin", "admin").await;
-        let world = Self { github, repository, server, admin, client: client() };
+        let world = Self { github, repository, server, admin, client: client(), _key: key };
         let (status, body) = world.put("/apps/workshop", &app()).await;
         assert!(status == 200 || status == 201, "{status}: {body}");
         world

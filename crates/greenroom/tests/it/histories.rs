@@ -1,0 +1,118 @@
+//! Random histories: pushes, pull requests, closings, deletions, lost and doubled webhooks, a
+//! server that is killed and a worker that is lost; whatever the order, at the end nothing is
+//! deployed of a dead branch, every live one stands at its head, no two changes of one instance
+//! ran at once, and every build has ended once.
+//!
+//! Each history is drawn from its number, which is printed when it fails; `GREENROOM_HISTORY`
+//! runs that one alone. Most are played with a worker that only writes down what it is told
+//! ([`recorder`]), a few with the real one.
+
+mod chance;
+mod deed;
+mod player;
+mod real;
+mod recorder;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{Mutex, Semaphore};
+use tokio::task::{JoinSet, LocalSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::server::until;
+use crate::world::World;
+use player::Player;
+use recorder::Recorder;
+
+const HISTORIES: u64 = 200;
+/// How many are played at the same time.
+const AT_ONCE: usize = 16;
+/// After how many deeds of all histories together something happens to the server or the worker.
+const DEEDS_BETWEEN_KILLS: usize = 240;
+
+/// A server that is reconciled every other second, without a worker of its own.
+async fn world(workers: &str) -> World {
+    let environment = [("GREENROOM_WORKER_COUNT", workers), ("GREENROOM_RECONCILE_EVERY", "2s")];
+    World::as_app_with(&environment).await
+}
+
+/// The histories to play: all, or the one that is asked for.
+fn numbers(all: std::ops::Range<u64>) -> Vec<u64> {
+    match std::env::var("GREENROOM_HISTORY") {
+        Ok(number) => vec![number.parse().expect("GREENROOM_HISTORY is a number")],
+        Err(_) => all.collect(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_happens_no_dead_branch_is_deployed_and_every_live_one_is_at_its_head() {
+    LocalSet::new().run_until(recorded()).await;
+}
+
+async fn recorded() {
+    let world = world("0").await;
+    let token = world.server.token("recorder", "worker").await;
+    let (recorder, claims) = Recorder::start(&world.server.url, token).await;
+    let deeds = Arc::new(AtomicUsize::new(0));
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let mut histories = JoinSet::new();
+    for number in numbers(0..HISTORIES) {
+        let player = Player::new(&world, &recorder, number, Arc::clone(&deeds));
+        let room = Arc::clone(&room);
+        histories.spawn_local(async move {
+            let _place = room.acquire_owned().await.unwrap();
+            (number, player.play().await)
+        });
+    }
+    let world = Arc::new(Mutex::new(world));
+    let done = CancellationToken::new();
+    let plug = pull_the_plug(Arc::clone(&world), Arc::clone(&recorder), deeds, done.clone());
+    let mut plug = tokio::task::spawn_local(plug);
+    let mut failed = Vec::new();
+    loop {
+        let ended = tokio::select! {
+            ended = histories.join_next() => ended,
+            // it has something to say only when a start failed
+            ended = &mut plug => panic!("nobody pulls the plug any more: {ended:?}"),
+        };
+        let Some(ended) = ended else { break };
+        match ended.unwrap() {
+            (_, Ok(())) => {}
+            (number, Err(why)) => failed.push(format!("history {number}: {why}")),
+        }
+    }
+    done.cancel();
+    plug.await.unwrap();
+    assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
+    drop(claims);
+    let world = Arc::into_inner(world).expect("nobody else has it now").into_inner();
+    world.ends().await;
+}
+
+/// Kills the server and loses the worker by turns, as often as enough has happened since.
+/// Never stops between a kill and the start after it.
+async fn pull_the_plug(
+    world: Arc<Mutex<World>>,
+    recorder: Arc<Recorder>,
+    deeds: Arc<AtomicUsize>,
+    done: CancellationToken,
+) {
+    for kill in 1_usize.. {
+        let due = until("enough to have happened", async || {
+            let happened = deeds.load(Ordering::Relaxed);
+            (done.is_cancelled() || happened >= kill * DEEDS_BETWEEN_KILLS).then_some(())
+        });
+        due.await;
+        if done.is_cancelled() {
+            return;
+        }
+        if kill % 2 == 0 {
+            recorder.begin_anew().await;
+        } else {
+            let mut world = world.lock().await;
+            world.server.kill().await;
+            world.server.start_again().await;
+        }
+    }
+}
