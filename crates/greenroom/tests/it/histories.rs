@@ -31,9 +31,9 @@ const AT_ONCE: usize = 16;
 /// After how many deeds of all histories together something happens to the server or the worker.
 const DEEDS_BETWEEN_KILLS: usize = 240;
 
-/// A server that is reconciled every other second, without a worker of its own.
+/// A server that looks at GitHub every five seconds, with so many slots for jobs.
 async fn world(workers: &str) -> World {
-    let environment = [("GREENROOM_WORKER_COUNT", workers), ("GREENROOM_RECONCILE_EVERY", "2s")];
+    let environment = [("GREENROOM_WORKER_COUNT", workers), ("GREENROOM_RECONCILE_EVERY", "5s")];
     World::as_app_with(&environment).await
 }
 
