@@ -25,7 +25,8 @@ use crate::error::{Error, Result};
 /// began a change of the same instance, or took the same slot, in between.
 const MAX_LOST_RACES: usize = 16;
 
-/// Claims a job, oldest first. Left out: jobs of builds that are asked to cancel, those of an app
+/// Claims a job, oldest first. Left out: jobs of builds that are asked to cancel (but for a change
+/// of a stack that was begun and lost), those of an app
 /// without a free slot, and a change of an instance that has a running one, or an unfinished one of
 /// an older build; but what waits for people stands in nobody's way, and what overtakes it makes it
 /// end. Call it outside a transaction, since a lost race is only seen as a refused statement.
@@ -50,6 +51,16 @@ pub async fn claim(
 
 fn lost_a_race(error: &Error) -> bool {
     matches!(error.constraint(), Some("job_one_change_per_instance" | "job_one_per_slot"))
+}
+
+/// Whether the job `j` of the build `b` is still to be done. A change of a stack that was begun and
+/// lost is, also when its build is to end: the stack may be moving, and nothing else may touch it
+/// before somebody has looked.
+macro_rules! wanted {
+    () => {
+        "(b.cancel_requested_at is null
+             or j.attempt > 0 and j.kind in ('deploy', 'remove', 'rollback', 'recover'))"
+    };
 }
 
 /// The rest of a claim's condition on the job `j`, the order, and the lock.
@@ -93,7 +104,9 @@ const OLDEST: &str = concat!(
              where b.id = j.build_id) as unlimited
          from job j
          where j.state = 'queued'
-             and (select b.cancel_requested_at is null from build b where b.id = j.build_id)",
+             and (select ",
+    wanted!(),
+    " from build b where b.id = j.build_id)",
     first_free!(),
     ", claimed as (",
     begin!(),
@@ -114,8 +127,9 @@ const WITHIN_LIMITS: &str = concat!(
      next as (
          select j.id, j.build_id from job j
          where j.state = 'queued'
-             and (select b.cancel_requested_at is null
-                     and b.app_id not in (select id from full_app)
+             and (select ",
+    wanted!(),
+    " and b.app_id not in (select id from full_app)
                  from build b where b.id = j.build_id)",
     first_free!(),
     ", slot as (

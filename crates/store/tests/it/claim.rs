@@ -178,3 +178,21 @@ async fn a_claim_walks_the_queue_and_nothing_else(pool: PgPool) {
     let rows = rows_read(&mut tx).await - before;
     assert!(rows < 20, "one claim read {rows} rows of 10,000");
 }
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_begun_change_of_a_canceled_build_is_claimed_again_for_its_stack_may_be_moving(
+    pool: PgPool,
+) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (_, stage, build) = world(&mut conn).await;
+    let instance = instance(&mut conn, stage, "restapi").await;
+    let begun = crate::support::job(&mut conn, build, JobKind::Deploy, Some(instance)).await;
+    let lost = crate::support::job(&mut conn, build, JobKind::Test, None).await;
+    assert_eq!(claim(&mut conn).await.unwrap().id, begun);
+    assert_eq!(claim(&mut conn).await.unwrap().id, lost);
+    build::request_cancel(&mut conn, build, "superseded", at(11)).await.unwrap();
+    job::release(&mut conn, WorkerId(Uuid::from_u128(7)), at(12)).await.unwrap();
+    let again = claim(&mut conn).await.unwrap();
+    assert_eq!((again.id, again.attempt), (begun, 2));
+    assert!(claim(&mut conn).await.is_none());
+}
