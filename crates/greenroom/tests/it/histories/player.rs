@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use fakes::{GitHub, Repository};
 use model::AppName;
@@ -10,12 +11,14 @@ use serde_json::{Value, json};
 use super::chance::Chance;
 use super::deed::{Deed, Destroy, Expected, Hub};
 use super::recorder::{Book, Recorder};
-use crate::server::{PATIENCE, client};
+use crate::server::client;
 use crate::world::World;
 
 /// How many deeds a history has.
 const SHORTEST: usize = 8;
 const LONGEST: usize = 20;
+/// How long all may take to be as it must: many share one server, and it is killed meanwhile.
+const QUIET: Duration = Duration::from_secs(900);
 
 pub(super) struct Player {
     github: Arc<GitHub>,
@@ -69,7 +72,7 @@ impl Player {
             self.deeds.fetch_add(1, Ordering::Relaxed);
         }
         self.book.open();
-        let quiet = tokio::time::timeout(PATIENCE, self.until_quiet()).await;
+        let quiet = tokio::time::timeout(QUIET, self.until_quiet()).await;
         let faults = self.book.cloud().faults.clone();
         match (quiet, faults.is_empty()) {
             (Ok(()), true) => Ok(()),
@@ -153,7 +156,7 @@ impl Player {
 
     /// Looks again and again: what was lost is found by the server itself, in its own time.
     async fn until_quiet(&self) {
-        let mut turns = tokio::time::interval(std::time::Duration::from_millis(500));
+        let mut turns = tokio::time::interval(Duration::from_millis(500));
         loop {
             turns.tick().await;
             if self.amiss().await.is_none() {
@@ -218,7 +221,7 @@ impl Player {
     /// Asks until the server is there to answer.
     async fn call(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Value {
         let url = format!("{}/api/v1/apps/{}{path}", self.url, self.app);
-        let mut turns = tokio::time::interval(std::time::Duration::from_millis(100));
+        let mut turns = tokio::time::interval(Duration::from_millis(100));
         loop {
             turns.tick().await;
             let mut request = self.http.request(method.clone(), &url).bearer_auth(&self.admin);
