@@ -234,6 +234,13 @@ pub(super) async fn rerun(
     Ok((StatusCode::CREATED, whole(&state, &mut conn, build).await?))
 }
 
+/// The answer to whoever began a build.
+pub(super) async fn created(state: &State, build: Build) -> Result<(StatusCode, Json<BuildView>)> {
+    let mut conn = state.db.acquire().await?;
+    let jobs = store::job::list(&mut conn, build.id).await?;
+    Ok((StatusCode::CREATED, Json(BuildView::whole(state, build, jobs))))
+}
+
 /// A new build of the same commit for the same stage. `failed_only`: what is deployed as it should
 /// be is left alone.
 pub(crate) async fn rerun_build(

@@ -16,7 +16,7 @@ use store::instance::Instance;
 use store::order::Asked;
 
 use super::app;
-use super::builds::started;
+use super::builds::{created, started};
 use super::stages::find;
 use super::start::open;
 use super::view::BuildView;
@@ -32,9 +32,7 @@ pub(super) async fn look(
     Path((name, stage)): Path<(String, String)>,
 ) -> Result<(StatusCode, Json<BuildView>)> {
     let build = look_at_stage(&state, &caller, &name, &stage).await?;
-    let mut conn = state.db.acquire().await?;
-    let jobs = store::job::list(&mut conn, build.id).await?;
-    Ok((StatusCode::CREATED, Json(BuildView::whole(&state, build, jobs))))
+    created(&state, build).await
 }
 
 /// Begins a build that holds each stack of a stage against its template.

@@ -23,7 +23,7 @@ use store::order::Asked;
 use store::orphan::Orphan;
 
 use super::app;
-use super::builds::started;
+use super::builds::{created, started};
 use super::view::BuildView;
 use crate::audit::{self, Did};
 use crate::auth::Caller;
@@ -105,9 +105,7 @@ pub(super) async fn remove(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<BuildView>)> {
     let build = remove_orphan(&state, &caller, &id).await?;
-    let mut conn = state.db.acquire().await?;
-    let jobs = store::job::list(&mut conn, build.id).await?;
-    Ok((StatusCode::CREATED, Json(BuildView::whole(&state, build, jobs))))
+    created(&state, build).await
 }
 
 /// A build that removes this one stack.

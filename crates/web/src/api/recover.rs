@@ -13,7 +13,7 @@ use store::audit::Deed;
 use store::build::Build;
 
 use super::app;
-use super::builds::started;
+use super::builds::{created, started};
 use super::stages::find;
 use super::start::open;
 use super::view::BuildView;
@@ -47,9 +47,7 @@ pub(super) async fn recover(
     caller.may(Action::Build)?;
     let wanted = extract::json(&headers, &body)?;
     let build = recover_stage(&state, &caller, &name, &stage, wanted).await?;
-    let mut conn = state.db.acquire().await?;
-    let jobs = store::job::list(&mut conn, build.id).await?;
-    Ok((StatusCode::CREATED, Json(BuildView::whole(&state, build, jobs))))
+    created(&state, build).await
 }
 
 pub(crate) async fn recover_stage(

@@ -23,7 +23,7 @@ use store::instance::Instance;
 use store::stage::Stage;
 
 use super::app;
-use super::builds::started;
+use super::builds::{created, started};
 use super::stages::{find, parameters_digest};
 use super::start::open;
 use super::view::BuildView;
@@ -39,9 +39,7 @@ pub(super) async fn redeploy(
     Path((name, stage)): Path<(String, String)>,
 ) -> Result<(StatusCode, Json<BuildView>)> {
     let build = redeploy_stage(&state, &caller, &name, &stage).await?;
-    let mut conn = state.db.acquire().await?;
-    let jobs = store::job::list(&mut conn, build.id).await?;
-    Ok((StatusCode::CREATED, Json(BuildView::whole(&state, build, jobs))))
+    created(&state, build).await
 }
 
 /// Answers the build of the newest commit, if there are several.

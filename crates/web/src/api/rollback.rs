@@ -19,7 +19,7 @@ use store::build::Build;
 use store::order::{Back, Rollback};
 
 use super::app;
-use super::builds::started;
+use super::builds::{created, started};
 use super::freeze::freeze_along;
 use super::stages::find;
 use super::start::open;
@@ -59,9 +59,7 @@ pub(super) async fn rollback(
     let wanted: Wanted = extract::json(&headers, &body)?;
     let back = back(&wanted)?;
     let build = roll_back(&state, &caller, &name, &stage, &back, wanted.freeze).await?;
-    let mut conn = state.db.acquire().await?;
-    let jobs = store::job::list(&mut conn, build.id).await?;
-    Ok((StatusCode::CREATED, Json(BuildView::whole(&state, build, jobs))))
+    created(&state, build).await
 }
 
 fn back(wanted: &Wanted) -> Result<Back> {

@@ -20,6 +20,7 @@ use store::signals::Topic;
 use store::stage::Stage;
 
 use super::app;
+use super::builds::created;
 use super::view::{BuildView, DeploymentView, StageView};
 use crate::audit::{self, Did};
 use crate::auth::Caller;
@@ -172,9 +173,7 @@ pub(super) async fn remove(
     caller.may(Action::Build)?;
     let Remove { how } = extract::json(&headers, &body)?;
     let build = remove_stage(&state, &caller, &name, &stage, how).await?;
-    let mut conn = state.db.acquire().await?;
-    let jobs = store::job::list(&mut conn, build.id).await?;
-    Ok((StatusCode::CREATED, Json(BuildView::whole(&state, build, jobs))))
+    created(&state, build).await
 }
 
 pub(crate) async fn remove_stage(

@@ -24,7 +24,7 @@ use store::build::Build;
 use store::stage::Stage;
 
 use super::app;
-use super::builds::started;
+use super::builds::{created, started};
 use super::view::BuildView;
 use crate::audit::{self, Did};
 use crate::auth::Caller;
@@ -55,9 +55,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<BuildView>)> {
     caller.may(Action::Build)?;
     let build = start(&state, &caller, &name, extract::json(&headers, &body)?).await?;
-    let mut conn = state.db.acquire().await?;
-    let jobs = store::job::list(&mut conn, build.id).await?;
-    Ok((StatusCode::CREATED, Json(BuildView::whole(&state, build, jobs))))
+    created(&state, build).await
 }
 
 pub(crate) async fn start(
