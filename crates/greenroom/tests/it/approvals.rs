@@ -1,10 +1,6 @@
 //! Production by decision: a deploy waits for an approval of exactly what it would do, and while
 //! its stage is frozen.
 
-use std::time::Duration;
-
-use aws::Template;
-use aws::stack::{Patience, Proposed, Wanted};
 use chrono::{DateTime, TimeDelta, Utc};
 use model::BuildId;
 use serde_json::{Value, json};
@@ -304,26 +300,6 @@ Resources:
     )
 }
 
-/// What somebody with the account's keys does from a command line.
-async fn change_by_hand(stack: &str, template: &str) {
-    let wanted = Wanted {
-        stack: stack.to_owned(),
-        template: Template::parse(template).unwrap(),
-        parameters: [].into(),
-        tags: [].into(),
-        capabilities: [].into(),
-        role_arn: None,
-        bucket: None,
-        token: "by-hand".to_owned(),
-    };
-    let patience = Patience { poll: Duration::from_millis(100), deadline: Duration::from_secs(60) };
-    let stacks = LocalAws::stacks(PRODUCTION);
-    let Proposed::Change(proposal) = stacks.propose(&wanted, patience).await.unwrap() else {
-        panic!("the template is another one")
-    };
-    proposal.carry_out(patience, &mut |_| {}).await.unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deploy_that_came_to_lose_more_than_its_approver_saw_is_refused() {
     let world = World::new().await;
@@ -347,7 +323,7 @@ async fn a_deploy_that_came_to_lose_more_than_its_approver_saw_is_refused() {
     );
 
     // somebody gives the table another name meanwhile: the deploy would take it back, and its data
-    change_by_hand("exceeded-prod", &table("exceeded-by-hand", "")).await;
+    LocalAws::deploy_by_hand(PRODUCTION, "exceeded-prod", &table("exceeded-by-hand", "")).await;
     ann.approves(&build).await;
     let build = world.fails(&format!("commit={second}")).await;
     let (_, reason) = end(job(&build, "deploy", "visits"));

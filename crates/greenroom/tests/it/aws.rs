@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use aws::{AwsEndpoint, Credentials, Stacks};
+use aws::stack::{Patience, Proposed, Wanted};
+use aws::{AwsEndpoint, Credentials, Stack, Stacks, Template};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -54,6 +56,27 @@ impl LocalAws {
         };
         let root = Root(account.to_owned());
         Stacks::new(Arc::new(root), region, &endpoint).unwrap()
+    }
+
+    /// What somebody with the account's keys does from a command line; the stack as it is then.
+    pub(crate) async fn deploy_by_hand(account: &str, stack: &str, template: &str) -> Stack {
+        let wanted = Wanted {
+            stack: stack.to_owned(),
+            template: Template::parse(template).unwrap(),
+            parameters: [].into(),
+            tags: [].into(),
+            capabilities: [].into(),
+            role_arn: None,
+            bucket: None,
+            token: "by-hand".to_owned(),
+        };
+        let patience =
+            Patience { poll: Duration::from_millis(100), deadline: Duration::from_secs(60) };
+        let stacks = Self::stacks(account);
+        let Proposed::Change(proposal) = stacks.propose(&wanted, patience).await.unwrap() else {
+            panic!("the template is another one")
+        };
+        proposal.carry_out(patience, &mut |_| {}).await.unwrap().unwrap()
     }
 
     /// Which of the three accounts hold a living stack of this name.

@@ -1,10 +1,6 @@
 //! Somebody changes by hand what was deployed: it is found when it is looked for, shown where people
 //! decide, and forgotten with the next deploy.
 
-use std::time::Duration;
-
-use aws::Template;
-use aws::stack::{Patience, Proposed, Wanted};
 use serde_json::{Value, json};
 
 use crate::aws::{DEVELOPMENT, LocalAws};
@@ -75,7 +71,8 @@ async fn what_was_changed_by_hand_is_shown_until_a_deploy_has_gone_over_it() {
     );
 
     // a deploy past the server is seen by the look too
-    deploy_by_hand(&template("ByHand")).await;
+    let stack = LocalAws::deploy_by_hand(DEVELOPMENT, STACK, &template("ByHand")).await;
+    assert_eq!(stack.status, aws::StackStatus::UpdateComplete);
     world.orders("/apps/workshop/stages/dev/drift", &json!({})).await;
     let outside = &stage(&world).await["instances"][0]["changed_outside"];
     assert_eq!(outside["reason"], format!("stack {STACK} was changed"), "{outside:#}");
@@ -121,25 +118,4 @@ async fn whoever_approves_a_deploy_is_told_what_has_drifted_there() {
     assert_eq!(status, 200, "{answer}");
     world.succeeds(&format!("commit={second}&stage=dev")).await;
     world.ends().await;
-}
-
-/// What somebody with the account's keys does from a command line.
-async fn deploy_by_hand(template: &str) {
-    let wanted = Wanted {
-        stack: STACK.to_owned(),
-        template: Template::parse(template).unwrap(),
-        parameters: [].into(),
-        tags: [].into(),
-        capabilities: [].into(),
-        role_arn: None,
-        bucket: None,
-        token: "by-hand".to_owned(),
-    };
-    let patience = Patience { poll: Duration::from_millis(100), deadline: Duration::from_secs(60) };
-    let stacks = LocalAws::stacks(DEVELOPMENT);
-    let Proposed::Change(proposal) = stacks.propose(&wanted, patience).await.unwrap() else {
-        panic!("the template is another one")
-    };
-    let stack = proposal.carry_out(patience, &mut |_| {}).await.unwrap().unwrap();
-    assert_eq!(stack.status, aws::StackStatus::UpdateComplete);
 }

@@ -1,10 +1,6 @@
 //! A person deploys past the server: the next build says so, and so does the stage, until a deploy
 //! of ours has gone over it.
 
-use std::time::Duration;
-
-use aws::Template;
-use aws::stack::{Patience, Proposed, Wanted};
 use serde_json::{Value, json};
 
 use crate::aws::{DEVELOPMENT, LocalAws};
@@ -43,7 +39,8 @@ async fn a_stack_that_was_changed_by_hand_is_shown_as_such() {
     assert!(outside(&build).is_empty(), "the first deploy was ours: {build:#}");
     assert_eq!(changed_outside(&world).await, Value::Null);
 
-    change_by_hand(&template(99)).await;
+    let stack = LocalAws::deploy_by_hand(DEVELOPMENT, STACK, &template(99)).await;
+    assert_eq!(stack.status, aws::StackStatus::UpdateComplete);
 
     // a push that comes to nothing tells it all the same, and it stays on the stage
     let broken = push("Resources: { Queue: { Type: AWS::Nothing::AtAll } }\n").await;
@@ -69,27 +66,6 @@ async fn a_stack_that_was_changed_by_hand_is_shown_as_such() {
     let build = world.succeeds(&format!("commit={last}&stage=dev")).await;
     assert!(outside(&build).is_empty(), "{build:#}");
     world.ends().await;
-}
-
-/// What somebody with the account's keys does from a command line.
-async fn change_by_hand(template: &str) {
-    let wanted = Wanted {
-        stack: STACK.to_owned(),
-        template: Template::parse(template).unwrap(),
-        parameters: [].into(),
-        tags: [].into(),
-        capabilities: [].into(),
-        role_arn: None,
-        bucket: None,
-        token: "by-hand".to_owned(),
-    };
-    let patience = Patience { poll: Duration::from_millis(100), deadline: Duration::from_secs(60) };
-    let stacks = LocalAws::stacks(DEVELOPMENT);
-    let Proposed::Change(proposal) = stacks.propose(&wanted, patience).await.unwrap() else {
-        panic!("the template is another one")
-    };
-    let stack = proposal.carry_out(patience, &mut |_| {}).await.unwrap().unwrap();
-    assert_eq!(stack.status, aws::StackStatus::UpdateComplete);
 }
 
 /// The findings of a build about what others did.
