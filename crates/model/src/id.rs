@@ -47,6 +47,10 @@ id! {
     WorkerId,
     /// A bearer token of the REST or worker API.
     TokenId,
+    /// Somebody who signed in with GitHub.
+    PersonId,
+    /// One browser in which somebody signed in.
+    SessionId,
     /// A stack that says it is ours and that no stage knows.
     OrphanId,
 }

@@ -11,6 +11,7 @@ pub mod change_set;
 pub mod comment;
 pub mod compose;
 pub mod deployment;
+pub mod detect;
 mod document;
 pub mod drift;
 pub mod finding;
@@ -22,6 +23,7 @@ pub mod job;
 pub mod name;
 pub mod output;
 pub mod outside;
+pub mod people;
 pub mod permission;
 pub mod pipeline;
 pub mod plan;
@@ -34,15 +36,17 @@ pub mod stage;
 pub mod status;
 pub mod stuck;
 pub mod sweep;
+pub mod system;
 pub mod template;
+pub mod terminal;
 pub mod transient;
 pub mod worker_api;
 
 pub use id::{
-    AppId, ArtifactId, BuildId, DeploymentId, InstanceId, JobId, OrphanId, StageId, TokenId,
-    WorkerId,
+    AppId, ArtifactId, BuildId, DeploymentId, InstanceId, JobId, OrphanId, PersonId, SessionId,
+    StageId, TokenId, WorkerId,
 };
 pub use name::{
-    AppName, BranchName, CommitSha, InvalidName, ParameterKey, ProfileName, Region, RepositoryName,
-    RoleArn, ServiceName, StageName, TagName,
+    AppName, BranchName, CommitSha, InvalidName, Login, ParameterKey, ProfileName, Region,
+    RepositoryName, RoleArn, ServiceName, StageName, TagName, TeamName, TokenName,
 };

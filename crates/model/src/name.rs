@@ -137,6 +137,12 @@ fn role_arn(text: &str) -> bool {
         })
 }
 
+fn account(text: &str, also: &str) -> bool {
+    text.len() <= 100
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c))
+}
+
 fn parameter_key(text: &str) -> bool {
     text.len() <= 100
         && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -172,6 +178,17 @@ name! {
     Region, "AWS region", "write it like us-east-1", region;
     /// The role a profile's jobs assume.
     RoleArn, "role ARN", "write it like arn:aws:iam::123456789012:role/greenroom-deploy", role_arn;
+    /// Whom GitHub knows by this name. Case does not matter: compare by [`Login::key`].
+    Login, "GitHub login", "write it as GitHub shows it, without an @",
+        |text| account(text, "-_");
+    /// `org/team` on GitHub, the team as its address writes it. Case does not matter.
+    TeamName, "team", "write it as org/team, the team as its address on GitHub ends",
+        |text| text.split_once('/').is_some_and(|(org, team)| account(org, "-_") && account(team, "-_."));
+    /// What a bearer token is called. Who approves is named by it, and a team is not to be feigned.
+    TokenName, "token name", "use 1 to 100 characters, none of them a slash or invisible, and no space at the ends",
+        |text| (1..=100).contains(&text.chars().count())
+            && text.trim() == text
+            && !text.chars().any(|c| c == '/' || c.is_control());
     /// A parameter's key: `${param:key}`.
     ParameterKey, "parameter key", "use 1 to 100 letters, digits, underscores, dashes and dots, beginning with a letter or underscore",
         parameter_key;
@@ -211,6 +228,28 @@ impl RepositoryName {
     /// The repository of the same name that belongs to `owner`.
     pub fn with_owner(&self, owner: &str) -> Result<Self, InvalidName> {
         format!("{owner}/{}", self.name()).parse()
+    }
+}
+
+impl Login {
+    /// The same for every spelling that GitHub takes for this person.
+    pub fn key(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+impl TeamName {
+    pub fn org(&self) -> &str {
+        self.0.split_once('/').map_or("", |(org, _)| org)
+    }
+
+    pub fn slug(&self) -> &str {
+        self.0.split_once('/').map_or("", |(_, slug)| slug)
+    }
+
+    /// The same for every spelling that GitHub takes for this team.
+    pub fn key(&self) -> String {
+        self.0.to_ascii_lowercase()
     }
 }
 

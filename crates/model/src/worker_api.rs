@@ -6,7 +6,8 @@
 //! | `POST register` | [`Register`] | [`Registered`] |
 //! | `POST claim` | [`Claim`] | 200 [`Assignment`], or 204 when nothing came within `wait_seconds` |
 //! | `POST jobs/{id}/heartbeat` | [`Held`] | [`Heartbeat`] |
-//! | `POST jobs/{id}/log?attempt=A&seq=N` | raw bytes | 204; a chunk that is known is ignored |
+//! | `POST jobs/{id}/log?attempt=A&seq=N` | raw bytes; with `&head=L`, the first L are a [`LogHead`] | 204; a chunk that is known is ignored |
+//! | `POST jobs/{id}/progress?attempt=A` | [`Progress`] | 204 |
 //! | `POST jobs/{id}/checkout` | [`Held`] | [`Checkout`] |
 //! | `POST jobs/{id}/credentials` | [`Held`] | [`AwsCredentials`] |
 //! | `PUT jobs/{id}/artifact?attempt=A` | tar.zst bytes | [`StoredArtifact`] |
@@ -17,10 +18,14 @@
 //! is answered 409 and the worker stops that job at once. Every call may be repeated: a lost
 //! answer is asked for again and does no harm.
 
+mod log;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+pub use log::{GroupEnd, GroupKind, GroupName, GroupOutcome, LogGroup, LogHead, MAX_LOG_GROUPS};
 
 use crate::app::{RemoteParameter, Safeguard};
 use crate::build::Source;
@@ -84,6 +89,15 @@ pub enum Directive {
     Cancel {
         reason: String,
     },
+}
+
+/// How far a change of stacks is, counted in resources.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub done: u32,
+    pub total: u32,
+    /// In a few words what is under way, as in `creating Table`; `None`: nothing just now.
+    pub doing: Option<String>,
 }
 
 /// All that a worker needs to run one job, but for tokens and credentials, which it asks for.

@@ -5,10 +5,12 @@
 //! two stages differ in case alone, and no preview rule's fixed stage has the name of a stage. Stored settings are read back with serde, which does not look
 //! again; text from outside never goes that way.
 
+mod consequence;
 mod count;
 mod diff;
 mod digest;
 mod drift_every;
+mod edit;
 mod file;
 mod freeze;
 mod lifetime;
@@ -23,12 +25,15 @@ mod services;
 mod settings;
 mod stages;
 mod warnings;
+mod write;
 mod written;
 
+pub use consequence::{Consequence, consequences};
 pub use count::{Concurrency, InvalidConcurrency, InvalidPreviewLimit, PreviewLimit};
 pub use diff::{Change, diff};
 pub use digest::{SecretTimes, digest_of, parameters_digest};
 pub use drift_every::{DriftEvery, InvalidInterval};
+pub use edit::{Edit, ParameterForm, edit};
 pub use file::{AppFile, Secrets, parse_json, parse_yaml};
 pub use freeze::FreezeWindow;
 pub use lifetime::{InvalidLifetime, Lifetime};
@@ -41,5 +46,6 @@ pub use settings::{
     Profile, SecretPlace, SecretSource, ServiceSettings, Settings, StageParameter, StageSettings,
     Value,
 };
+pub use write::write;
 
 pub use crate::document::Problem;

@@ -48,7 +48,7 @@ impl Secrets {
     }
 
     /// Whether an output of this name and value is not to be shown.
-    pub(super) fn hides(&self, key: &str, value: &str) -> bool {
+    pub fn hides(&self, key: &str, value: &str) -> bool {
         let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
         let key = key.to_ascii_lowercase();
         WORDS.iter().any(|word| key.contains(word)) || self.hides_value(value)
