@@ -25,6 +25,21 @@ create index app_repository_id on app (repository_id) where repository_id is not
 -- those of which a claim counts the running jobs; mostly none
 create index app_limited on app (id) where concurrency is not null;
 
+-- Every change of an app's settings: what they were from then on, and who changed them.
+create table app_revision (
+    app_id uuid not null references app on delete cascade,
+    -- counted from 1, without gaps
+    number bigint not null check (number > 0),
+    -- model::app::Settings; no secret stands in it
+    settings jsonb not null,
+    -- list of model::app::Change
+    changes jsonb not null,
+    by text not null,
+    via text not null check (via in ('api', 'page', 'command')),
+    at timestamptz not null,
+    primary key (app_id, number)
+);
+
 -- Secret parameters of an app's profiles and stages, AES-256-GCM with the row's id and place as
 -- associated data: a value copied to another row does not open.
 create table secret (
@@ -312,6 +327,19 @@ create unique index job_one_change_per_instance on job (instance_id)
 -- nor do more jobs of an app than it has slots
 create unique index job_one_per_slot on job (slot_app_id, slot) where slot is not null;
 
+-- How far the attempt that holds a job says it is, counted in resources of CloudFormation. What an
+-- attempt said last stays: a deploy that failed shows how far it came.
+create table job_progress (
+    job_id uuid primary key references job on delete cascade,
+    attempt integer not null,
+    done integer not null check (done >= 0),
+    total integer not null,
+    -- in a few words what is under way, if anything is
+    doing text,
+    at timestamptz not null,
+    check (done <= total)
+);
+
 -- What one package job produced for one service, stage and region. The bytes lie in the object
 -- store, encrypted, under their digest.
 create table artifact (
@@ -364,10 +392,35 @@ create table log_chunk (
     attempt integer not null,
     seq bigint not null,
     bytes bytea not null,
+    -- how many line ends it holds: line N is found without reading what comes before it
+    lines integer not null,
+    -- what brings a terminal to the look of its first byte: model::terminal
+    prelude text not null default '',
+    -- whether groups began or ended with it
+    grouped boolean not null default false,
+    -- when it came
+    at timestamptz not null,
     primary key (job_id, attempt, seq)
 );
 -- logs hardly compress below what a worker could do, and compressing costs the writer
 alter table log_chunk alter column bytes set storage external;
+
+-- Lines of a log that belong together: model::worker_api::LogGroup.
+create table log_group (
+    job_id uuid not null references job on delete cascade,
+    attempt integer not null,
+    ordinal integer not null check (ordinal >= 0),
+    kind text not null check (kind in ('step', 'inner')),
+    name text not null,
+    -- counted from 1 in the attempt's log
+    first_line bigint not null check (first_line > 0),
+    last_line bigint check (last_line >= first_line),
+    outcome text check (outcome in ('succeeded', 'failed', 'canceled')),
+    took_ms bigint check (took_ms >= 0),
+    began_at timestamptz not null,
+    primary key (job_id, attempt, ordinal),
+    check (num_nulls(last_line, outcome, took_ms) in (0, 3))
+);
 
 -- What GitHub should show, and what it was told last: a status of a commit, the one comment on a
 -- pull request, a build's deployment to an environment.
@@ -454,6 +507,24 @@ create table drift (
     stacks jsonb not null
 );
 
+-- How far a stage is behind the one it is promoted from: of two commits, so that a row says nothing
+-- once either of the stages runs another.
+create table stage_lead (
+    stage_id uuid primary key references stage on delete cascade,
+    from_stage uuid not null references stage on delete cascade,
+    base_sha text not null,
+    head_sha text not null,
+    -- commits that only `from_stage` has, and that only the stage has; null: GitHub has not said
+    ahead_by bigint check (ahead_by >= 0),
+    behind_by bigint check (behind_by >= 0),
+    looked_at timestamptz not null,
+    failures integer not null default 0,
+    -- when GitHub is asked again; null: it said what there is to say
+    retry_at timestamptz,
+    check ((ahead_by is null) = (behind_by is null)),
+    check (retry_at is null or ahead_by is null)
+);
+
 -- How the parts of reconciling fare: of each app, or of all (no app).
 create table reconcile (
     part text not null check (part in ('deliveries', 'branches', 'pull_requests')),
@@ -479,15 +550,101 @@ create table worker (
     seen_at timestamptz not null
 );
 
+-- Somebody who signed in with GitHub. Who they are is GitHub's number, which a rename does not change.
+create table person (
+    id uuid primary key,
+    github_id bigint not null constraint person_github_id_key unique,
+    login text not null,
+    name text,
+    -- a role in the whole server that this server gave by itself: to whoever set it up
+    granted text check (granted in ('admin', 'deployer', 'viewer')),
+    created_at timestamptz not null,
+    signed_in_at timestamptz not null,
+    -- when GitHub last said what they may
+    checked_at timestamptz,
+    -- when it is asked again; put off by whoever asks, so that only one does
+    next_check_at timestamptz not null,
+    -- why the last look failed
+    trouble text
+);
+-- a login that another account took over is no longer this one's: see store::person
+create unique index person_login_key on person (lower(login));
+
+-- What somebody may, as it was found out. A row counts for a while after its look (store::person),
+-- so that a right that cannot be looked at again ends by itself.
+create table person_role (
+    person_id uuid not null references person on delete cascade,
+    -- null: in the whole server
+    app_id uuid references app on delete cascade,
+    role text not null check (role in ('admin', 'deployer', 'viewer')),
+    -- where it comes from, for people to read
+    source text not null,
+    checked_at timestamptz not null,
+    constraint person_role_key unique nulls not distinct (person_id, app_id)
+);
+create index person_role_app on person_role (app_id);
+
+-- The teams that settings name and that somebody was found to be in.
+create table person_team (
+    person_id uuid not null references person on delete cascade,
+    -- org/team, in lower case
+    team text not null,
+    checked_at timestamptz not null,
+    primary key (person_id, team)
+);
+
 -- Bearer tokens, by the SHA-256 of their text.
 create table token (
     id uuid primary key,
     name text not null constraint token_name_key unique,
     role text not null check (role in ('admin', 'deployer', 'viewer', 'worker')),
+    -- null: in the whole server
+    app_id uuid references app on delete cascade,
     hash bytea not null constraint token_hash_key unique,
+    created_by text not null,
     created_at timestamptz not null,
-    revoked_at timestamptz
+    expires_at timestamptz,
+    -- within a minute
+    last_used_at timestamptz,
+    revoked_at timestamptz,
+    -- workers serve all apps
+    check (role <> 'worker' or app_id is null)
 );
+create index token_name on token (lower(name));
+create index token_app on token (app_id) where app_id is not null;
+
+-- A browser in which somebody is signed in: a person, or whoever holds a token. Its cookie is a
+-- random text of which this is the SHA-256.
+create table session (
+    id uuid primary key,
+    hash bytea not null constraint session_hash_key unique,
+    person_id uuid references person on delete cascade,
+    token_id uuid references token on delete cascade,
+    created_at timestamptz not null,
+    -- within a minute
+    seen_at timestamptz not null,
+    expires_at timestamptz not null,
+    -- what the browser calls itself, and from where it came
+    agent text not null,
+    from_ip text,
+    check (num_nonnulls(person_id, token_id) = 1)
+);
+create index session_person on session (person_id, id) where person_id is not null;
+create index session_token on session (token_id, id) where token_id is not null;
+create index session_expires on session (expires_at);
+
+-- Somebody who was sent to GitHub to sign in and has not come back. Used once.
+create table login_attempt (
+    -- SHA-256 of the state that GitHub gives back, and of the cookie of the browser that asked
+    state_hash bytea primary key,
+    browser_hash bytea not null,
+    -- of PKCE: what proves that it was we who asked
+    verifier text not null,
+    -- a path of this server
+    back text not null,
+    expires_at timestamptz not null
+);
+create index login_attempt_expires on login_attempt (expires_at);
 
 -- A stage frozen by hand: its deploys wait, until somebody ends it or its time is over.
 create table stage_freeze (
@@ -533,7 +690,8 @@ create table audit (
     id uuid primary key,
     at timestamptz not null,
     who text not null,
-    role text not null,
+    -- null: somebody who may nothing there
+    role text,
     via text not null check (via in ('api', 'page', 'command')),
     -- the address that the server saw: of a proxy, where there is one
     from_ip text,
@@ -544,3 +702,43 @@ create table audit (
     detail jsonb not null default '{}'
 );
 create index audit_app on audit (app, id desc);
+
+-- As whom the server speaks to GitHub, made on the setup pages; what the configuration names goes
+-- before it. A GitHub App has a number, a token has none. The secrets are sealed for the row's id.
+create table github_app (
+    one boolean primary key default true check (one),
+    id uuid not null,
+    app_id bigint,
+    slug text,
+    html_url text,
+    owner text,
+    client_id text,
+    key_id text not null,
+    ciphertext bytea not null,
+    made_at timestamptz not null,
+    constraint github_app_whole check (num_nulls(app_id, slug, html_url, owner, client_id) in (0, 5))
+);
+
+-- A row once somebody went through the setup pages to their end.
+create table setup (
+    one boolean primary key default true check (one),
+    finished_at timestamptz not null
+);
+
+-- The printed link, and the session of whoever opened it; hashes alone.
+create table setup_link (
+    hash bytea primary key,
+    made_at timestamptz not null,
+    good_until timestamptz not null,
+    used_at timestamptz,
+    session_hash bytea unique,
+    session_until timestamptz,
+    constraint setup_link_session check (num_nulls(used_at, session_hash, session_until) in (0, 3))
+);
+
+-- What somebody entered on the setup pages so far; no secret is among it.
+create table setup_draft (
+    holder text primary key,
+    draft jsonb not null,
+    changed_at timestamptz not null
+);

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use model::app::Settings;
-use model::{AppId, AppName, RepositoryName};
+use model::{AppId, AppName, BuildId, JobId, RepositoryName};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
@@ -67,6 +67,27 @@ pub async fn put(
 
 pub async fn find(conn: &mut PgConnection, name: &AppName) -> Result<Option<App>> {
     Ok(sqlx::query_as(select!("where name = $1")).bind(name).fetch_optional(conn).await?)
+}
+
+/// The name of the app that a job belongs to.
+pub async fn of_job(conn: &mut PgConnection, job: JobId) -> Result<AppName> {
+    sqlx::query_scalar(
+        "select a.name from job j join build b on b.id = j.build_id join app a on a.id = b.app_id
+         where j.id = $1",
+    )
+    .bind(job)
+    .fetch_optional(conn)
+    .await?
+    .ok_or_else(|| Error::NotFound { what: format!("job {job}") })
+}
+
+/// The name of the app that a build belongs to.
+pub async fn of_build(conn: &mut PgConnection, build: BuildId) -> Result<AppName> {
+    sqlx::query_scalar("select a.name from build b join app a on a.id = b.app_id where b.id = $1")
+        .bind(build)
+        .fetch_optional(conn)
+        .await?
+        .ok_or_else(|| Error::NotFound { what: format!("build {build}") })
 }
 
 pub async fn find_by_repository(

@@ -80,6 +80,14 @@ pub async fn of_build(
     .await?)
 }
 
+/// All that a build packaged.
+pub async fn list(conn: &mut PgConnection, build: BuildId) -> Result<Vec<Artifact>> {
+    Ok(sqlx::query_as("select * from artifact where build_id = $1 order by service, region, id")
+        .bind(build)
+        .fetch_all(conn)
+        .await?)
+}
+
 pub async fn get(conn: &mut PgConnection, id: ArtifactId) -> Result<Artifact> {
     sqlx::query_as("select * from artifact where id = $1")
         .bind(id)

@@ -8,12 +8,13 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use model::permission::Role;
 use model::{AppName, StageName};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::token::NewToken;
 
 /// What somebody did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
@@ -22,6 +23,11 @@ pub enum Deed {
     /// Put an app file into force.
     Apply,
     CreateToken,
+    RevokeToken,
+    SignIn,
+    SignOut,
+    /// Had GitHub asked anew what somebody may.
+    CheckRoles,
     /// Started a build by hand.
     Start,
     Cancel,
@@ -47,6 +53,15 @@ pub enum Deed {
     RemoveOrphan,
     /// Had a webhook delivery processed again.
     Replay,
+    /// Had GitHub told at once what was to wait after failed tries.
+    Hurry,
+    /// Gave the server its identity on GitHub.
+    ConnectGithub,
+    /// Had a new link to the setup pages printed.
+    MakeSetupLink,
+    /// Began the setup with the printed link.
+    BeginSetup,
+    FinishSetup,
 }
 
 impl Deed {
@@ -54,6 +69,10 @@ impl Deed {
         match self {
             Self::Apply => "apply",
             Self::CreateToken => "create_token",
+            Self::RevokeToken => "revoke_token",
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
+            Self::CheckRoles => "check_roles",
             Self::Start => "start",
             Self::Cancel => "cancel",
             Self::Rerun => "rerun",
@@ -72,6 +91,11 @@ impl Deed {
             Self::Sweep => "sweep",
             Self::RemoveOrphan => "remove_orphan",
             Self::Replay => "replay",
+            Self::Hurry => "hurry",
+            Self::ConnectGithub => "connect_github",
+            Self::MakeSetupLink => "make_setup_link",
+            Self::BeginSetup => "begin_setup",
+            Self::FinishSetup => "finish_setup",
         }
     }
 }
@@ -96,13 +120,17 @@ impl Via {
     }
 }
 
+/// Who works on the server's machine.
+pub const COMMAND_LINE: &str = "the command line";
+
 /// One thing that somebody did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub at: DateTime<Utc>,
-    /// The name of the token, or how the server calls whoever had none.
+    /// The login, the name of the token, or how the server calls whoever had none.
     pub who: String,
-    pub role: Role,
+    /// There; `None`: somebody who may nothing.
+    pub role: Option<Role>,
     pub via: Via,
     /// As the server saw it: of a proxy, where there is one.
     pub from: Option<IpAddr>,
@@ -119,8 +147,8 @@ impl Entry {
     pub fn by_command(deed: Deed, detail: Value, at: DateTime<Utc>) -> Self {
         Self {
             at,
-            who: "the command line".into(),
-            role: Role::Admin,
+            who: COMMAND_LINE.into(),
+            role: Some(Role::Admin),
             via: Via::Command,
             from: None,
             deed,
@@ -132,9 +160,17 @@ impl Entry {
     }
 
     /// A new token came to be: with its name it may be who approves.
-    pub fn token_created(name: &str, role: Role, at: DateTime<Utc>) -> Self {
-        let detail = json!({ "name": name, "role": role.as_str() });
-        Self::by_command(Deed::CreateToken, detail, at)
+    pub fn token_created(token: &NewToken<'_>, app: Option<&AppName>) -> Self {
+        let detail = json!({
+            "name": token.name, "role": token.role, "expires_at": token.expires_at,
+        });
+        let entry = Self::by_command(Deed::CreateToken, detail, token.created_at);
+        Self { app: app.cloned(), ..entry }
+    }
+
+    /// Somebody had a new way in to the setup pages printed.
+    pub fn setup_link_made(at: DateTime<Utc>) -> Self {
+        Self::by_command(Deed::MakeSetupLink, Value::Object(Map::new()), at)
     }
 }
 
@@ -154,7 +190,7 @@ pub async fn record(conn: &mut PgConnection, id: Uuid, entry: &Entry) -> Result<
     .bind(id)
     .bind(entry.at)
     .bind(&entry.who)
-    .bind(entry.role.as_str())
+    .bind(entry.role.map(Role::as_str))
     .bind(entry.via.as_str())
     .bind(entry.from.map(|address| address.to_string()))
     .bind(entry.deed.as_str())
@@ -167,10 +203,20 @@ pub async fn record(conn: &mut PgConnection, id: Uuid, entry: &Entry) -> Result<
     Ok(())
 }
 
+/// Whose entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum About {
+    /// Of all apps and of none.
+    #[default]
+    All,
+    /// Of these apps.
+    Apps(Vec<AppName>),
+}
+
 /// Which entries; newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    pub app: Option<AppName>,
+    pub about: About,
     /// Where the page before this one ended.
     pub before: Option<Uuid>,
     pub limit: i64,
@@ -181,7 +227,7 @@ struct Row {
     id: Uuid,
     at: DateTime<Utc>,
     who: String,
-    role: Role,
+    role: Option<Role>,
     via: Via,
     from_ip: Option<String>,
     action: Deed,
@@ -229,16 +275,17 @@ macro_rules! select {
 pub async fn list(conn: &mut PgConnection, filter: &Filter) -> Result<Vec<Kept>> {
     // of the newest there is: every id is before it
     let before = filter.before.unwrap_or(Uuid::max());
-    let rows: Vec<Row> = match &filter.app {
-        Some(app) => {
-            sqlx::query_as(select!("where app = $3 and id < $1 order by id desc limit $2"))
+    let rows: Vec<Row> = match &filter.about {
+        About::Apps(apps) => {
+            let apps: Vec<&str> = apps.iter().map(AppName::as_str).collect();
+            sqlx::query_as(select!("where app = any($3) and id < $1 order by id desc limit $2"))
                 .bind(before)
                 .bind(filter.limit)
-                .bind(app)
+                .bind(apps)
                 .fetch_all(conn)
                 .await?
         }
-        None => {
+        About::All => {
             sqlx::query_as(select!("where id < $1 order by id desc limit $2"))
                 .bind(before)
                 .bind(filter.limit)

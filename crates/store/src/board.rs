@@ -16,6 +16,7 @@ use sqlx::PgConnection;
 
 use crate::build::BuildState;
 use crate::error::Result;
+use crate::stage::Stage;
 
 /// One open stage of one app.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -33,6 +34,12 @@ pub struct BoardRow {
     pub instances: Vec<BoardInstance>,
     #[sqlx(json(nullable))]
     pub last_build: Option<BoardBuild>,
+    /// The newest build that was through: what the stage as a whole is of.
+    #[sqlx(json(nullable))]
+    pub deployed: Option<BoardBuild>,
+    /// How far it was behind the stage it is promoted from when that was last asked.
+    #[sqlx(json(nullable))]
+    pub lead: Option<BoardLead>,
     /// A freeze by hand, also one whose time is over.
     #[sqlx(json(nullable))]
     pub frozen: Option<Frozen>,
@@ -56,7 +63,18 @@ pub struct BoardInstance {
     pub updated_at: DateTime<Utc>,
 }
 
-/// The newest build of a stage.
+/// What is known of a stage and the one it is promoted from; of these two commits alone.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct BoardLead {
+    pub from_stage: StageId,
+    pub base: CommitSha,
+    pub head: CommitSha,
+    /// `None`: GitHub has not said, or knows no history that both share.
+    pub ahead_by: Option<u32>,
+    pub behind_by: Option<u32>,
+}
+
+/// A build of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct BoardBuild {
     pub id: BuildId,
@@ -97,12 +115,50 @@ pub async fn rows(conn: &mut PgConnection) -> Result<Vec<BoardRow>> {
                  from build b where b.stage_id = s.id and b.purpose <> 'inspect'
                  order by b.number desc limit 1)
                  as last_build,
+             (select jsonb_build_object('id', b.id, 'number', b.number, 'commit', b.commit_sha,
+                     'title', b.title, 'author', b.author, 'state', b.state,
+                     'outcome', b.outcome, 'created_at', b.created_at,
+                     'finished_at', b.finished_at)
+                 from build b where b.stage_id = s.id and b.purpose in ('deploy', 'rollback')
+                     and b.outcome in ('succeeded', 'skipped')
+                 order by b.number desc limit 1)
+                 as deployed,
+             (select jsonb_build_object('from_stage', l.from_stage, 'base', l.base_sha,
+                     'head', l.head_sha, 'ahead_by', least(l.ahead_by, 2147483647),
+                     'behind_by', least(l.behind_by, 2147483647))
+                 from stage_lead l where l.stage_id = s.id) as lead,
              (select jsonb_build_object('reason', f.reason, 'by', f.by, 'since', f.since,
                      'until', f.until)
                  from stage_freeze f where f.stage_id = s.id) as frozen
          from stage s join app a on a.id = s.app_id
          where s.state <> 'closed'
          order by a.name, s.kind <> 'long-lived', s.name",
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// A preview that is not closed.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct PreviewRow {
+    pub app: AppName,
+    #[sqlx(flatten)]
+    pub stage: Stage,
+    /// Whoever proposed what is in it; without a pull request, whoever was built there last.
+    pub owner: Option<String>,
+    /// Of its pull request.
+    pub title: Option<String>,
+}
+
+/// Every preview that is not closed, those idle for longest first.
+pub async fn previews(conn: &mut PgConnection) -> Result<Vec<PreviewRow>> {
+    Ok(sqlx::query_as(
+        "select a.name as app, s.*, p.title,
+             coalesce(p.author, (select b.author from build b where b.stage_id = s.id
+                 and b.author <> '' order by b.number desc limit 1)) as owner
+         from stage s join app a on a.id = s.app_id
+         left join pull_request p on p.app_id = s.app_id and p.number = s.pull_request
+         where s.kind = 'preview' and s.state <> 'closed' order by s.active_at, s.id",
     )
     .fetch_all(conn)
     .await?)

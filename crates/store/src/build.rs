@@ -9,6 +9,7 @@
 mod inspect;
 mod list;
 mod row;
+mod waits;
 
 use std::collections::BTreeSet;
 
@@ -22,8 +23,9 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 pub use inspect::{Inspected, forget_inspections, inspected, inspecting};
-pub use list::{Before, BuildFilter, list};
+pub use list::{Before, BuildFilter, Found, list, search};
 use row::{Row, build_columns, builds, one};
+pub use waits::{Wait, waits};
 
 use crate::error::{Error, Result, met};
 
@@ -166,13 +168,14 @@ pub async fn take_dirty(conn: &mut PgConnection, limit: i64) -> Result<Vec<Build
     .bind(limit)
     .fetch_all(&mut *conn)
     .await?;
-    // a second statement: it sees what was committed until the locks were had
-    builds(
-        sqlx::query_as(concat!(build_columns!("build"), " where b.id = any($1) order by b.id"))
-            .bind(ids)
-            .fetch_all(conn)
-            .await?,
-    )
+    // statements of their own: they see what was committed until the locks were had; one for each
+    // build, for it is mostly one, and of a list PostgreSQL would draw the plan anew each time
+    let ids: BTreeSet<BuildId> = ids.into_iter().collect();
+    let mut taken = Vec::with_capacity(ids.len());
+    for id in ids {
+        taken.push(get(conn, id).await?);
+    }
+    Ok(taken)
 }
 
 /// Asks the engine to look at the build again.

@@ -38,6 +38,8 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    pub const ALL: [Self; 4] = [Self::Received, Self::Done, Self::Ignored, Self::Failed];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Received => "received",
@@ -163,17 +165,39 @@ pub async fn find(conn: &mut PgConnection, guid: &str) -> Result<Option<Delivery
     Ok(sqlx::query_as(select!("body", "where guid = $1")).bind(guid).fetch_optional(conn).await?)
 }
 
+/// Which deliveries a list is of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub state: Option<DeliveryState>,
+    /// GitHub's name of the event, like `push`.
+    pub event: Option<String>,
+    /// Where the page before this one ended.
+    pub before: Option<i64>,
+    pub limit: i64,
+}
+
 /// Newest first, without bodies.
 pub async fn list(
     conn: &mut PgConnection,
-    before_seq: Option<i64>,
+    before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Delivery>> {
-    Ok(sqlx::query_as(select!("''::bytea", "where seq < $1 order by seq desc limit $2"))
-        .bind(before_seq.unwrap_or(i64::MAX))
-        .bind(limit)
-        .fetch_all(conn)
-        .await?)
+    search(conn, &Filter { before, limit, ..Filter::default() }).await
+}
+
+/// Those that meet the filter, newest first, without bodies.
+pub async fn search(conn: &mut PgConnection, filter: &Filter) -> Result<Vec<Delivery>> {
+    Ok(sqlx::query_as(select!(
+        "''::bytea",
+        "where seq < $1 and ($3::text is null or state = $3) and ($4::text is null or event = $4)
+         order by seq desc limit $2"
+    ))
+    .bind(filter.before.unwrap_or(i64::MAX))
+    .bind(filter.limit)
+    .bind(filter.state.map(DeliveryState::as_str))
+    .bind(&filter.event)
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Gives a delivery to intake once more, as if it had just come. One that already made its build

@@ -9,40 +9,18 @@
 //! After a crash between sending and [`sent`], the same wish is sent once more: the same effect,
 //! for what GitHub has made once is remembered on the row or looked for before it is made anew.
 
+mod want;
 mod wish;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use model::RepositoryName;
+use chrono::{DateTime, Utc};
+use model::{AppId, RepositoryName};
 use sqlx::PgConnection;
-use sqlx::types::Json;
 use uuid::Uuid;
 
+pub use want::{Urgency, Want, want};
 pub use wish::{CommentWish, DeploymentWish, StatusWish, Wish};
 
 use crate::error::{Result, met};
-
-/// What a build wants GitHub to show.
-#[derive(Debug, Clone)]
-pub struct Want<'a> {
-    pub repository: &'a RepositoryName,
-    /// The build's number. Of two builds that want something of one thing the newer has the last
-    /// word, whichever settles last.
-    pub build: i64,
-    pub wish: &'a Wish,
-    pub urgency: Urgency,
-}
-
-/// When a wish is to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Urgency {
-    Now,
-    /// A step on the way: it may wait for the next one and be sent with it. GitHub limits how often
-    /// content is written.
-    Soon,
-}
-
-/// How long a step on the way waits for the next.
-const SOON: TimeDelta = TimeDelta::seconds(3);
 
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct OutboxRow {
@@ -70,54 +48,6 @@ macro_rules! select {
             $tail
         )
     };
-}
-
-/// Wants something shown. Answers whether this is news; what is wanted already, or by an older build
-/// than the one that wanted last, is left alone. A row that waits to be retried keeps waiting, for
-/// GitHub asked for it; one that was given up is tried anew.
-pub async fn want(
-    conn: &mut PgConnection,
-    id_if_new: Uuid,
-    want: &Want<'_>,
-    now: DateTime<Utc>,
-) -> Result<bool> {
-    let soon = match want.urgency {
-        Urgency::Now => now,
-        Urgency::Soon => now + SOON,
-    };
-    let done = sqlx::query(
-        "insert into outbox (id, repository, kind, subject, place, build_number, wanted,
-             next_attempt_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
-         on conflict on constraint outbox_place_key do update set
-             build_number = excluded.build_number,
-             wanted = excluded.wanted,
-             wanted_version = outbox.wanted_version + 1,
-             next_attempt_at = case
-                 when outbox.rejected_at is not null then $9
-                 when outbox.attempts > 0 then greatest(outbox.next_attempt_at, $9)
-                 when outbox.sent_version < outbox.wanted_version
-                     then least(outbox.next_attempt_at, $9)
-                 else $9 end,
-             attempts = case when outbox.rejected_at is null then outbox.attempts else 0 end,
-             rejected_at = null,
-             updated_at = excluded.updated_at
-         where outbox.wanted <> excluded.wanted
-             and outbox.build_number <= excluded.build_number
-             and not (outbox.kind = 'deployment' and outbox.wanted ->> 'state' = 'inactive')",
-    )
-    .bind(id_if_new)
-    .bind(want.repository)
-    .bind(want.wish.kind())
-    .bind(want.wish.subject())
-    .bind(want.wish.place())
-    .bind(want.build)
-    .bind(Json(want.wish))
-    .bind(now)
-    .bind(soon)
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() > 0)
 }
 
 /// Which deployments of an environment end.
@@ -181,16 +111,21 @@ pub async fn retire(
     Ok(done.rows_affected() > 0)
 }
 
-/// Whether the pull request has a comment, or is to have one.
-pub async fn is_commented(
+/// Whether there is something to be said on the pull request: it has a comment, or is to have one,
+/// or it waits for a preview.
+pub async fn is_told(
     conn: &mut PgConnection,
+    app: AppId,
     repository: &RepositoryName,
     pull_request: i64,
 ) -> Result<bool> {
     Ok(sqlx::query_scalar(
         "select exists(select 1 from outbox
-             where repository = $1 and kind = 'comment' and subject = $2::bigint::text)",
+             where repository = $2 and kind = 'comment' and subject = $3::bigint::text)
+             or exists(select 1 from pull_request
+                 where app_id = $1 and number = $3 and waiting_since is not null)",
     )
+    .bind(app)
     .bind(repository)
     .bind(pull_request)
     .fetch_one(conn)

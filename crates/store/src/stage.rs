@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use model::rule::Preview;
 use model::stage::{StageKind, StageState};
 use model::worker_api::RemoveHow;
-use model::{AppId, AppName, BranchName, ProfileName, StageId, StageName};
+use model::{AppId, BranchName, ProfileName, StageId, StageName};
 use sqlx::PgConnection;
 
 pub use life::{
@@ -185,23 +185,6 @@ pub async fn list(conn: &mut PgConnection, app: AppId) -> Result<Vec<Stage>> {
     .await?;
     stages.extend(closed);
     Ok(stages)
-}
-
-/// Every preview that is not closed, those idle for longest first.
-pub async fn previews(conn: &mut PgConnection) -> Result<Vec<(AppName, Stage)>> {
-    #[derive(sqlx::FromRow)]
-    struct Row {
-        app: AppName,
-        #[sqlx(flatten)]
-        stage: Stage,
-    }
-    let rows: Vec<Row> = sqlx::query_as(
-        "select a.name as app, s.* from stage s join app a on a.id = s.app_id
-         where s.kind = 'preview' and s.state <> 'closed' order by s.active_at, s.id",
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.app, row.stage)).collect())
 }
 
 /// The preview that is meant, if it is not closed.

@@ -4,13 +4,16 @@
 //! name means that the old process is gone: the caller gives back its jobs
 //! ([`crate::job::release`]) in the same transaction.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use model::WorkerId;
 use model::worker_api::Register;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::error::{Result, met};
+
+/// One that was not heard of for this long is away.
+pub const SILENT: TimeDelta = TimeDelta::minutes(2);
 
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct WorkerRow {

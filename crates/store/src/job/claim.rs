@@ -9,13 +9,14 @@
 //! An app that limits its jobs has that many slots. A claim takes the lowest free one of them, and
 //! `job_one_per_slot` refuses it to all but one of those who claim at the same time; running jobs
 //! without a slot, or with one above a limit that was lowered since, count too. So there are never
-//! more running jobs than slots. Apps without a limit do not pay for it: the first statement knows
-//! of limits only that it leaves a limited app's job alone, and the second, dearer one is asked
-//! when that was the oldest job, or none was left. It walks over the jobs of full apps.
+//! more running jobs than slots. Apps without a limit do not pay for it, nor does an empty queue:
+//! the first statement knows of limits only that it leaves a limited app's job alone, and the
+//! second, dearer one is asked when that was the oldest job. It walks over the jobs of full apps.
 
 use chrono::{DateTime, Utc};
-use model::WorkerId;
-use sqlx::PgConnection;
+use model::{JobId, WorkerId};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection, Row as _};
 
 use super::Job;
 use super::row::{Row, job_columns};
@@ -37,16 +38,26 @@ pub async fn claim(
     now: DateTime<Utc>,
 ) -> Result<Option<Job>> {
     for _ in 0..MAX_LOST_RACES {
-        let mut claimed = once(conn, OLDEST, worker, lease_expires_at, now).await;
-        if matches!(claimed, Ok(None)) {
-            claimed = once(conn, WITHIN_LIMITS, worker, lease_expires_at, now).await;
+        let mut next = once(conn, OLDEST, worker, lease_expires_at, now).await;
+        if matches!(next, Ok(Next::Left)) {
+            next = once(conn, WITHIN_LIMITS, worker, lease_expires_at, now).await;
         }
-        match claimed {
+        match next {
+            Ok(Next::Claimed(job)) => return Ok(Some(*job)),
+            Ok(Next::Left | Next::None) => return Ok(None),
             Err(error) if lost_a_race(&error) => {}
-            end => return end,
+            Err(error) => return Err(error),
         }
     }
     Ok(None)
+}
+
+/// What a statement found at the head of the queue.
+enum Next {
+    Claimed(Box<Job>),
+    /// A job that may run but for its app's limit.
+    Left,
+    None,
 }
 
 fn lost_a_race(error: &Error) -> bool {
@@ -91,7 +102,7 @@ macro_rules! answer {
         concat!(
             ", mark as (insert into build_mark (build_id) select build_id from claimed) select ",
             job_columns!(),
-            " from claimed"
+            " from next left join claimed on claimed.id = next_id"
         )
     };
 }
@@ -99,7 +110,7 @@ macro_rules! answer {
 /// Claims the oldest job that may run, unless its app has a limit.
 const OLDEST: &str = concat!(
     "with next as (
-         select j.id, (
+         select j.id as next_id, (
              select a.concurrency is null from build b join app a on a.id = b.app_id
              where b.id = j.build_id) as unlimited
          from job j
@@ -110,7 +121,7 @@ const OLDEST: &str = concat!(
     first_free!(),
     ", claimed as (",
     begin!(),
-    " where id = (select id from next where unlimited) returning *)",
+    " where id = (select next_id from next where unlimited) returning *)",
     answer!()
 );
 
@@ -125,7 +136,7 @@ const WITHIN_LIMITS: &str = concat!(
          where a.concurrency is not null
              and a.concurrency <= (select jobs from running where app_id = a.id)),
      next as (
-         select j.id, j.build_id from job j
+         select j.id as next_id, j.build_id as next_build_id from job j
          where j.state = 'queued'
              and (select ",
     wanted!(),
@@ -141,12 +152,12 @@ const WITHIN_LIMITS: &str = concat!(
              where (
                  select true from job r where r.slot_app_id = a.id and r.slot = free) is null)
              as free
-         from next join build b on b.id = next.build_id
+         from next join build b on b.id = next_build_id
              join app a on a.id = b.app_id and a.concurrency is not null),
      claimed as (",
     begin!(),
     ", slot_app_id = (select app_id from slot), slot = (select free from slot)
-     where id = (select id from next) returning *)",
+     where id = (select next_id from next) returning *)",
     answer!()
 );
 
@@ -156,12 +167,16 @@ async fn once(
     worker: WorkerId,
     lease_expires_at: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<Option<Job>, Error> {
-    let row: Option<Row> = sqlx::query_as(statement)
+) -> Result<Next> {
+    let row: Option<PgRow> = sqlx::query(statement)
         .bind(worker)
         .bind(lease_expires_at)
         .bind(now)
         .fetch_optional(conn)
         .await?;
-    row.map(Job::try_from).transpose()
+    let Some(row) = row else { return Ok(Next::None) };
+    Ok(match row.try_get::<Option<JobId>, _>("id")? {
+        Some(_) => Next::Claimed(Box::new(Row::from_row(&row)?.try_into()?)),
+        None => Next::Left,
+    })
 }

@@ -7,7 +7,7 @@ use model::build::{BuildOutcome, Purpose};
 use model::job::{JobKind, Outcome};
 use model::plan::{Decision, PlannedService};
 use sqlx::PgPool;
-use store::build::{self, Before, BuildFilter, BuildState, NewBuild};
+use store::build::{self, Before, BuildFilter, BuildState, NewBuild, Wait};
 use store::{Error, job};
 
 use crate::support::{at, claim, new_build, service, settle, sha, stage, world};
@@ -207,4 +207,52 @@ async fn lists_are_filtered_and_paged_newest_first(pool: PgPool) {
         let found = build::list(&mut conn, &filter).await.unwrap();
         assert_eq!(found.iter().map(|build| build.id).collect::<Vec<_>>(), expected, "{filter:?}");
     }
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_search_finds_commits_titles_branches_and_authors(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (app, staging, first) = world(&mut conn).await;
+    let mut second = new_build(&mut conn, app, staging).await;
+    second.source.commit = sha('b');
+    second.source.branch = Some("feature/100%_sure".parse().unwrap());
+    second.source.title = "Write the Table again".into();
+    second.source.author = "grace".into();
+    build::insert(&mut conn, &second).await.unwrap();
+    let page = BuildFilter { limit: 10, ..BuildFilter::default() };
+    for (text, hit) in [
+        ("bbbbbb", true),
+        ("BBBB", true),
+        ("the table", true),
+        ("100%_s", true),
+        ("100%x", false),
+        ("Grace", true),
+        ("nothing like that", false),
+        ("'; drop table build; --", false),
+    ] {
+        let found = build::search(&mut conn, &page, text).await.unwrap();
+        let ids: Vec<_> = found.builds.iter().map(|build| build.id).collect();
+        assert_eq!(ids.contains(&second.id), hit, "{text}: {ids:?}");
+        assert!(!ids.contains(&first), "{text}");
+        assert_eq!(found.looked_to, None, "there is nothing older to look at");
+    }
+    let elsewhere = BuildFilter { apps: Some(Vec::new()), ..page };
+    let found = build::search(&mut conn, &elsewhere, "grace").await.unwrap();
+    assert!(found.builds.is_empty(), "of an app that nobody asked for");
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn an_unfinished_build_says_what_it_waits_for(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (app, staging, first) = world(&mut conn).await;
+    crate::support::job(&mut conn, first, JobKind::Plan, None).await;
+    let second = crate::support::build(&mut conn, app, staging).await;
+    crate::support::job(&mut conn, second, JobKind::Plan, None).await;
+    let both = [first, second];
+    let waits = build::waits(&mut conn, &both, at(0)).await.unwrap();
+    assert_eq!(waits.get(&first), Some(&Wait::NoWorker));
+    assert!(claim(&mut conn).await.is_some());
+    let waits = build::waits(&mut conn, &both, at(-100)).await.unwrap();
+    assert_eq!(waits.get(&first), None, "it runs");
+    assert_eq!(waits.get(&second), Some(&Wait::Queued(0)));
 }

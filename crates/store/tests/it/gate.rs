@@ -8,7 +8,7 @@ use model::permission::Role;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
 use store::approval::{self, Answer};
-use store::audit::{self, Deed, Entry, Filter, Via};
+use store::audit::{self, About, Deed, Entry, Filter, Via};
 use store::{build, freeze, job};
 
 use crate::support::{at, claim, id, instance, new_build, region, settle, sha, world};
@@ -129,7 +129,7 @@ async fn what_was_done_is_read_newest_first_and_by_app(pool: PgPool) {
     let entry = |seconds, app: Option<&str>, deed| Entry {
         at: at(0) + TimeDelta::seconds(seconds),
         who: "ann".into(),
-        role: Role::Deployer,
+        role: Some(Role::Deployer),
         via: Via::Api,
         from: Some("192.0.2.7".parse().unwrap()),
         deed,
@@ -152,7 +152,7 @@ async fn what_was_done_is_read_newest_first_and_by_app(pool: PgPool) {
     let filter = Filter { before: Some(page[1].id), ..filter };
     let rest = audit::list(&mut conn, &filter).await.unwrap();
     assert_eq!(rest.iter().map(|kept| kept.entry.clone()).collect::<Vec<_>>(), entries[..1]);
-    let app = Some("workshop".parse().unwrap());
-    let of_app = audit::list(&mut conn, &Filter { app, before: None, limit: 9 }).await.unwrap();
+    let about = About::Apps(vec!["workshop".parse().unwrap()]);
+    let of_app = audit::list(&mut conn, &Filter { about, before: None, limit: 9 }).await.unwrap();
     assert_eq!(of_app.len(), 2);
 }

@@ -107,7 +107,15 @@ async fn a_stale_attempt_cannot_write(pool: PgPool) {
     assert!(matches!(job::held(&mut conn, held.id, 1).await, Err(Error::Stale { .. })));
     let stale = job::finish(&mut conn, held.id, 1, &Outcome::Succeeded, None, at(62)).await;
     assert!(matches!(stale, Err(Error::Stale { .. })));
-    let stale = store::log::append(&mut conn, held.id, 1, 0, b"late").await;
+    let stale = store::log::append(
+        &mut conn,
+        held.id,
+        (1, 0),
+        b"late",
+        &model::worker_api::LogHead::default(),
+        chrono::DateTime::UNIX_EPOCH,
+    )
+    .await;
     assert!(matches!(stale, Err(Error::Stale { .. })));
     assert_eq!(store::log::size(&mut conn, held.id).await.unwrap(), 0);
     assert_eq!(job::held(&mut conn, held.id, 2).await.unwrap().state, again.state);

@@ -32,8 +32,14 @@ async fn wished(
     urgency: Urgency,
     now: i64,
 ) -> bool {
-    let want = Want { repository: &repository(), build, wish, urgency };
-    outbox::want(conn, id(), &want, at(now)).await.unwrap()
+    let wishes = std::slice::from_ref(wish);
+    let want = Want { repository: &repository(), build, wishes, urgency };
+    outbox::want(conn, &id, &want, at(now)).await.unwrap()
+}
+
+async fn want_all(conn: &mut PgConnection, wishes: &[Wish], now: i64) -> bool {
+    let want = Want { repository: &repository(), build: 1, wishes, urgency: Urgency::Now };
+    outbox::want(conn, &id, &want, at(now)).await.unwrap()
 }
 
 fn status(row: &OutboxRow) -> &StatusWish {
@@ -103,6 +109,52 @@ async fn wishes_for_one_context_become_one_and_the_oldest_row_is_first(pool: PgP
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]
+async fn what_a_build_wants_at_once_is_written_as_far_as_it_is_news(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let wish = |context: &str, state| {
+        let status = Status { context: context.into(), state, description: "restapi".into() };
+        let target_url = "http://x/1".into();
+        Wish::Status(StatusWish { commit: sha('a'), status, target_url })
+    };
+    let mut wishes = ["greenroom", "greenroom/a/test", "greenroom/b/test"]
+        .map(|context| wish(context, StatusState::Pending));
+    assert!(want_all(&mut conn, &wishes, 1).await);
+    wishes[1] = wish("greenroom/a/test", StatusState::Success);
+    assert!(want_all(&mut conn, &wishes, 2).await);
+    let versions: Vec<_> = due(&mut conn, 10)
+        .await
+        .iter()
+        .map(|row| (status(row).status.context.clone(), row.version))
+        .collect();
+    let expected = [("greenroom", 1), ("greenroom/a/test", 2), ("greenroom/b/test", 1)];
+    assert_eq!(versions.len(), expected.len());
+    for (context, version) in expected {
+        assert!(versions.contains(&(context.to_owned(), version)), "{context} in {versions:?}");
+    }
+    let twice = [wish("greenroom", StatusState::Pending), wish("greenroom", StatusState::Error)];
+    assert!(want_all(&mut conn, &twice, 3).await, "of two about one thing the last counts");
+    assert!(due(&mut conn, 10).await.iter().any(|row| status(row).status == *last(&twice)));
+}
+
+fn last(wishes: &[Wish]) -> &Status {
+    match wishes.last() {
+        Some(Wish::Status(wish)) => &wish.status,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn what_is_wanted_already_is_not_even_locked(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    want(&mut conn, "greenroom", StatusState::Pending, 1).await;
+    let mut holder = pool.begin().await.unwrap();
+    let held = due(&mut holder, 10).await;
+    assert_eq!(held.len(), 1, "its row is locked");
+    sqlx::query("set lock_timeout = '2s'").execute(&mut *conn).await.unwrap();
+    assert!(!want(&mut conn, "greenroom", StatusState::Pending, 2).await);
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
 async fn a_wish_that_changes_while_it_is_sent_is_sent_again(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     want(&mut conn, "greenroom", StatusState::Pending, 1).await;
@@ -168,8 +220,9 @@ async fn what_github_made_of_a_wish_is_remembered_for_the_next(pool: PgPool) {
     assert_eq!((row.github_id, row.version), (Some(4711), 2));
     outbox::remember(&mut conn, row.id, None).await.unwrap();
     assert_eq!(due(&mut conn, 2).await[0].github_id, None, "a person has deleted it");
-    assert!(outbox::is_commented(&mut conn, &repository(), 7).await.unwrap());
-    assert!(!outbox::is_commented(&mut conn, &repository(), 8).await.unwrap());
+    let app = crate::support::app(&mut conn).await;
+    assert!(outbox::is_told(&mut conn, app, &repository(), 7).await.unwrap());
+    assert!(!outbox::is_told(&mut conn, app, &repository(), 8).await.unwrap());
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]
@@ -196,9 +249,9 @@ async fn a_github_that_wants_to_be_left_alone_is_left_alone_for_every_repository
     want(&mut conn, "greenroom", StatusState::Pending, 1).await;
     wished(&mut conn, 1, &comment("queued"), Urgency::Now, 1).await;
     let other: RepositoryName = "other/workshop".parse().unwrap();
-    let wish = comment("queued");
-    let wanted = Want { repository: &other, build: 1, wish: &wish, urgency: Urgency::Now };
-    outbox::want(&mut conn, id(), &wanted, at(1)).await.unwrap();
+    let wishes = [comment("queued")];
+    let wanted = Want { repository: &other, build: 1, wishes: &wishes, urgency: Urgency::Now };
+    outbox::want(&mut conn, &id, &wanted, at(1)).await.unwrap();
     outbox::hold(&mut conn, &"ACME/shop".parse().unwrap(), at(60)).await.unwrap();
     let left = due(&mut conn, 59).await;
     assert_eq!(left.iter().map(|row| &row.repository).collect::<Vec<_>>(), [&other]);

@@ -57,11 +57,9 @@ async fn a_branch_has_one_preview_which_a_push_makes_active_again(pool: PgPool) 
         (StageState::Active, Some(12), at(3))
     );
     assert_eq!(found.profile.as_str(), "production");
-    let previews = stage::previews(&mut conn).await.unwrap();
-    assert_eq!(
-        previews,
-        [("workshop".parse().unwrap(), stage::get(&mut conn, preview.id).await.unwrap())]
-    );
+    let shown = store::board::previews(&mut conn).await.unwrap().remove(0);
+    assert_eq!((shown.app.as_str(), shown.owner, shown.title), ("workshop", None, None));
+    assert_eq!(shown.stage, stage::get(&mut conn, preview.id).await.unwrap());
 
     stage::set_state(&mut conn, preview.id, StageState::Closed, at(4)).await.unwrap();
     assert!(stage::touch(&mut conn, preview.id, None, at(5)).await.is_err());
