@@ -25,6 +25,7 @@ const WHOLE: Duration = Duration::from_secs(60);
 pub(crate) struct Api {
     octocrab: Octocrab,
     clock: Clock,
+    accept: &'static str,
 }
 
 /// A success of GitHub's.
@@ -48,7 +49,12 @@ impl Api {
             .set_write_timeout(Some(READ))
             .build()
             .map_err(tls)?;
-        Ok(Self { octocrab, clock })
+        Ok(Self { octocrab, clock, accept: "application/vnd.github+json" })
+    }
+
+    /// Of the pages for people, which answer programs too where they are asked for JSON.
+    pub(crate) fn of_pages(web_url: &str, clock: Clock) -> Result<Self, ConfigError> {
+        Ok(Self { accept: "application/json", ..Self::new(web_url, clock)? })
     }
 
     pub(crate) async fn send<B: Serialize + ?Sized>(
@@ -56,6 +62,26 @@ impl Api {
         method: Method,
         path: &str,
         credential: &SecretString,
+        body: Option<&B>,
+    ) -> Result<Answer, Error> {
+        self.send_as(method, path, Some(credential), body).await
+    }
+
+    /// As nobody: what GitHub tells everyone, or whoever knows the address.
+    pub(crate) async fn send_openly<B: Serialize + ?Sized>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&B>,
+    ) -> Result<Answer, Error> {
+        self.send_as(method, path, None, body).await
+    }
+
+    async fn send_as<B: Serialize + ?Sized>(
+        &self,
+        method: Method,
+        path: &str,
+        credential: Option<&SecretString>,
         body: Option<&B>,
     ) -> Result<Answer, Error> {
         let call = format!("{method} {}", path.split('?').next().unwrap_or(path));
@@ -80,14 +106,14 @@ impl Api {
         &self,
         method: Method,
         path: &str,
-        credential: &SecretString,
+        credential: Option<&SecretString>,
         body: Option<&B>,
     ) -> Result<(HeaderMap, String), Error> {
-        let builder = request::Builder::new()
-            .method(method)
-            .uri(path)
-            .header(ACCEPT, "application/vnd.github+json")
-            .header(AUTHORIZATION, bearer(credential)?);
+        let mut builder =
+            request::Builder::new().method(method).uri(path).header(ACCEPT, self.accept);
+        if let Some(credential) = credential {
+            builder = builder.header(AUTHORIZATION, bearer(credential)?);
+        }
         let failed = |error: octocrab::Error| Error::transport(causes(&error));
         let request = self.octocrab.build_request(builder, body).map_err(failed)?;
         let answer = self.octocrab.send(request).await.map_err(failed)?;

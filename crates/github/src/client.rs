@@ -4,25 +4,33 @@
 //! one that it minted itself before its time), and an answer that lists something is whole or
 //! an error, for what is missing from a list may be removed by those who ask.
 
+mod account;
 mod comment;
 mod commit;
 mod compare;
 mod deployment;
 mod hook;
+mod installation;
+mod member;
+mod permission;
 mod pull_request;
 mod reference;
 mod repository;
 mod status;
+mod tree;
 
+pub use account::Account;
 pub use comment::{Edited, LONGEST_COMMENT};
 pub use commit::CommitInfo;
 pub use compare::{Comparison, Relation};
 pub use deployment::{DeploymentState, DeploymentStatus, Lasting, NewDeployment, Taken};
 pub use hook::{Cursor, Hook, HookDeliveries, HookDelivery, Redelivery};
+pub use installation::{Installation, Visible};
 pub use pull_request::{HeadRef, PullRequestInfo, PullRequestState};
 pub use reference::{FastForward, NewRef};
 pub use repository::{Branch, RepositoryInfo};
 pub use status::{Status, StatusState};
+pub use tree::{Tree, TreeFile};
 
 use std::sync::Arc;
 
@@ -37,7 +45,7 @@ use crate::error::{Error, Viewer};
 use crate::token::{CheckoutToken, Minted, Tokens};
 use model::RepositoryName;
 
-const NO_BODY: Option<&()> = None;
+pub(crate) const NO_BODY: Option<&()> = None;
 const PER_PAGE: u32 = 100;
 
 /// A client of one GitHub (github.com or an Enterprise server). Cheap to clone.

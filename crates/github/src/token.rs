@@ -12,8 +12,9 @@ use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::api::Api;
+use crate::api::{Api, escape_all};
 use crate::auth::{App, Clock};
+use crate::client::NO_BODY;
 use crate::error::{Error, Viewer};
 use model::RepositoryName;
 
@@ -96,6 +97,24 @@ impl Tokens {
         repo: &RepositoryName,
     ) -> Result<Minted, Error> {
         self.mint(api, repo, |id| Scope::Installation { id }, None).await
+    }
+
+    /// The server's own token for an installation that is known.
+    pub(crate) async fn for_installation(&self, api: &Api, id: u64) -> Result<Minted, Error> {
+        self.mint_for(api, id, Scope::Installation { id }, None).await
+    }
+
+    /// The server's own token for an organization's installation; `None` if there is none.
+    pub(crate) async fn for_org(&self, api: &Api, org: &str) -> Result<Option<Minted>, Error> {
+        let path = format!("/orgs/{}/installation", escape_all(org));
+        match api.send(Method::GET, &path, &self.jwt(), NO_BODY).await {
+            Ok(answer) => {
+                let found: Installation = answer.json()?;
+                self.for_installation(api, found.id).await.map(Some)
+            }
+            Err(Error::Rejected { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// A token that can do nothing but read `repo`.

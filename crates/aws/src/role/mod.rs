@@ -5,6 +5,7 @@
 //! its name, tags and source identity say which app, build and person used it. Nothing is kept,
 //! so a crash loses nothing: the next request mints anew.
 
+mod check;
 mod error;
 mod names;
 mod session;
@@ -20,6 +21,7 @@ use chrono::{DateTime, Utc};
 use crate::credentials::{CredentialSource, Credentials, Provider};
 use crate::endpoint::{AwsEndpoint, EndpointError};
 use crate::failure::Failure;
+pub use check::{CallerIdentity, Checked, Statement};
 pub use error::{ExternalId, RoleError};
 pub use names::{session_name, source_identity, tag_key, tag_value};
 pub use session::SessionScope;

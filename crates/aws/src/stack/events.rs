@@ -11,6 +11,8 @@ use crate::failure::Failure;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackEvent {
     pub id: String,
+    /// The name of the stack that tells it; empty of what is done beside CloudFormation.
+    pub stack: String,
     pub timestamp: Option<DateTime<Utc>>,
     pub logical_id: String,
     pub physical_id: Option<String>,
@@ -29,6 +31,7 @@ impl StackEvent {
     ) -> Self {
         Self {
             id: String::new(),
+            stack: String::new(),
             timestamp: None,
             logical_id: logical_id.to_owned(),
             physical_id: None,
@@ -147,6 +150,7 @@ impl Stacks {
 fn event(sdk: &types::StackEvent) -> StackEvent {
     StackEvent {
         id: sdk.event_id().unwrap_or_default().to_owned(),
+        stack: sdk.stack_name().unwrap_or_default().to_owned(),
         timestamp: sdk.timestamp().and_then(utc),
         logical_id: sdk.logical_resource_id().unwrap_or_default().to_owned(),
         physical_id: sdk.physical_resource_id().map(str::to_owned),

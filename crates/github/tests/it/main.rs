@@ -7,6 +7,8 @@ mod client;
 mod commit;
 mod event;
 mod hook;
+mod people;
 mod reference;
+mod setup;
 mod support;
 mod surface;

@@ -7,6 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use greenroom_github::{Auth, Clock, GitHub};
 use model::{CommitSha, RepositoryName};
 use secrecy::SecretString;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 pub(crate) const TOKEN: &str = "ghp_test_token";
 
@@ -79,4 +81,16 @@ pub(crate) fn repo(name: &str) -> RepositoryName {
 
 pub(crate) fn workshop() -> RepositoryName {
     repo("acme/workshop")
+}
+
+/// Where an address of the stand-in leads a browser.
+pub(crate) async fn redirect_of(url: &str, path: &str) -> String {
+    let host = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let leads = answer.lines().find_map(|line| line.strip_prefix("location: "));
+    leads.unwrap_or_else(|| panic!("it leads nowhere: {answer}")).to_owned()
 }
