@@ -14,12 +14,13 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::fault::PlantedFault;
+use crate::people_admin;
 use crate::pulls::{self, MergeMethod, NewPull};
 use crate::repository::Repository;
 use crate::state::{APP_ID, DEVELOPER, INSTALLATION_ID, Stand};
 use crate::webhook::{Crafted, Hook};
 
-type Done = Result<Json<Value>, Refusal>;
+pub(crate) type Done = Result<Json<Value>, Refusal>;
 type Names = Path<(String, String)>;
 type NamesAnd<T> = Path<(String, String, T)>;
 
@@ -36,7 +37,8 @@ pub(crate) fn routes() -> Router<Stand> {
         .route("/pulls/{number}/comments", get(comments))
         .route("/comments/{id}", delete(delete_comment))
         .route("/statuses/{sha}", get(statuses))
-        .route("/deployments", get(deployments));
+        .route("/deployments", get(deployments))
+        .merge(people_admin::of_repository());
     let all = Router::new()
         .route("/info", get(info))
         .route("/app/private-key.pem", get(private_key))
@@ -53,6 +55,7 @@ pub(crate) fn routes() -> Router<Stand> {
         .route("/faults", get(faults).post(plant).delete(reset_faults))
         .route("/requests", get(requests))
         .route("/unknown-calls", get(unknown_calls))
+        .merge(people_admin::routes())
         .route("/repos", post(create))
         .nest("/repos/{owner}/{repo}", repository)
         .fallback(no_such_route);
@@ -64,7 +67,7 @@ async fn no_such_route() -> Refusal {
 }
 
 /// Unlike GitHub, `/_fakes` says what is wrong.
-struct Refusal(StatusCode, String);
+pub(crate) struct Refusal(StatusCode, String);
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
@@ -89,7 +92,7 @@ fn repo(stand: &Stand, owner: &str, name: &str) -> Repository {
     Repository::new(stand, &format!("{owner}/{name}"))
 }
 
-fn shown<T: Serialize>(value: T) -> Done {
+pub(crate) fn shown<T: Serialize>(value: T) -> Done {
     Ok(Json(json!(value)))
 }
 

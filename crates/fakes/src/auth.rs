@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value};
@@ -38,6 +38,8 @@ pub(crate) enum Caller {
     App,
     Installation(MintedToken),
     Person,
+    /// Somebody by OAuth, who lets a client ask who they are and no more.
+    SignedIn(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +54,13 @@ impl Caller {
         match self {
             Self::App | Self::Installation(_) => format!("{APP_SLUG}[bot]"),
             Self::Person | Self::Nobody => DEVELOPER.to_owned(),
+            Self::SignedIn(login) => login.clone(),
         }
     }
 
     pub(crate) fn sees(&self, repo: &Repo) -> bool {
         match self {
-            Self::Nobody | Self::App => !repo.private,
+            Self::Nobody | Self::App | Self::SignedIn(_) => !repo.private,
             Self::Person => repo.granted || !repo.private,
             Self::Installation(token) => {
                 let listed = token.repositories.as_ref().is_none_or(|ids| ids.contains(&repo.id));
@@ -70,7 +73,7 @@ impl Caller {
     /// that it sees.
     pub(crate) fn may(&self, repo: &Repo, permission: &str, access: Access) -> bool {
         match self {
-            Self::Nobody | Self::App => access == Access::Read,
+            Self::Nobody | Self::App | Self::SignedIn(_) => access == Access::Read,
             Self::Person => repo.granted || access == Access::Read,
             Self::Installation(token) => {
                 let held = token.permissions.get(permission).and_then(Value::as_str);
@@ -90,6 +93,9 @@ impl Shared {
             let state = self.state();
             if state.personal_tokens.iter().any(|known| known == token) {
                 return Some(Caller::Person);
+            }
+            if let Some(login) = state.people.tokens.get(token) {
+                return Some(Caller::SignedIn(login.clone()));
             }
             state.minted_tokens.iter().find(|known| known.token == token).cloned()
         };
@@ -120,8 +126,15 @@ impl Shared {
     }
 
     fn check_jwt(&self, token: &str) -> Result<(), ApiError> {
-        let key = DecodingKey::from_rsa_pem(self.key.public_pem.as_bytes())
-            .map_err(|_| ApiError::bad_credentials())?;
+        // as whom it is signed stands inside: the made App's key is tried before the first one's
+        let made = self.state().made_app.clone();
+        let (app_id, pem) =
+            made.filter(|made| unverified_issuer(token) == Some(made.id.to_string())).map_or_else(
+                || (APP_ID, self.key.public_pem.clone()),
+                |made| (made.id, made.key.public_pem),
+            );
+        let key =
+            DecodingKey::from_rsa_pem(pem.as_bytes()).map_err(|_| ApiError::bad_credentials())?;
         let mut rules = Validation::new(Algorithm::RS256);
         rules.validate_exp = false;
         rules.required_spec_claims.clear();
@@ -133,7 +146,7 @@ impl Shared {
             Value::String(text) => text.clone(),
             _ => String::new(),
         };
-        if issuer != APP_ID.to_string() {
+        if issuer != app_id.to_string() {
             return Err(ApiError::not_found_integration());
         }
         let now = now();
@@ -156,6 +169,17 @@ impl Shared {
             return Err(claim("exp", "is too far in the future"));
         }
         Ok(())
+    }
+}
+
+/// Who a JWT says that it is of, before its signature is checked.
+fn unverified_issuer(token: &str) -> Option<String> {
+    let body = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&body).ok()?;
+    match &claims["iss"] {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        _ => None,
     }
 }
 

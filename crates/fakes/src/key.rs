@@ -18,6 +18,11 @@ pub(crate) struct AppKey {
 }
 
 impl AppKey {
+    /// Of an App that is made while the stand-in runs.
+    pub(crate) fn new() -> Result<Self, Error> {
+        generate().ok_or(Error::Key)
+    }
+
     pub(crate) fn of_this_process() -> Result<Self, Error> {
         static KEY: OnceLock<Option<AppKey>> = OnceLock::new();
         KEY.get_or_init(generate).clone().ok_or(Error::Key)

@@ -32,7 +32,10 @@ mod fault;
 mod git;
 mod git_http;
 mod key;
+mod oauth;
 mod payload;
+mod people;
+mod people_admin;
 mod pulls;
 mod record;
 mod refs;
@@ -53,6 +56,7 @@ use tokio::task::AbortHandle;
 
 pub use error::Error;
 pub use fault::{Fault, Matcher, PlantedFault};
+pub use people::{CLIENT_ID, CLIENT_SECRET, Consent, User};
 pub use pulls::{MergeMethod, NewPull};
 pub use record::{Comment, Deployment, DeploymentStatus, Request, Status};
 pub use repository::Repository;
@@ -148,6 +152,11 @@ impl Builder {
     }
 }
 
+fn led_to(answer: &reqwest::Response) -> Result<String, Error> {
+    let to = answer.headers().get("location").and_then(|value| value.to_str().ok());
+    to.map(str::to_owned).ok_or_else(|| Error::Refused(format!("it answered {}", answer.status())))
+}
+
 /// A running GitHub stand-in. It stops when dropped.
 pub struct GitHub {
     stand: Stand,
@@ -196,6 +205,20 @@ impl GitHub {
 
     pub fn add_token(&self, token: &str) {
         self.stand.state().personal_tokens.push(token.to_owned());
+    }
+
+    /// Makes an App of a manifest, as the page at `path` (`/settings/apps/new`) would after a
+    /// person agreed; where that person's browser is led to.
+    pub async fn make_app(&self, path: &str, manifest: &str) -> Result<String, Error> {
+        let request = self.stand.client.post(format!("{}{path}", self.stand.url));
+        led_to(&request.form(&[("manifest", manifest)]).send().await?)
+    }
+
+    /// Installs the App that was made last on every granted repository; where the browser is led.
+    pub async fn install_app(&self) -> Result<String, Error> {
+        let (_, slug) = self.stand.state().app();
+        let url = format!("{}/apps/{slug}/installations/new", self.stand.url);
+        led_to(&self.stand.client.get(url).send().await?)
     }
 
     /// Makes every installation token minted so far invalid.
@@ -284,5 +307,35 @@ impl GitHub {
     /// Every status of every commit, in order of arrival.
     pub fn all_statuses(&self) -> Vec<Status> {
         self.stand.state().statuses.clone()
+    }
+
+    /// A person of this login, made where there is none yet.
+    pub fn user(&self, login: &str) -> User {
+        self.stand.state().put_user(login, None)
+    }
+
+    /// The account keeps its number and its rights.
+    pub fn rename_user(&self, login: &str, to: &str) {
+        self.stand.state().rename_user(login, to);
+    }
+
+    /// The account is gone.
+    pub fn remove_user(&self, login: &str) {
+        self.stand.state().remove_user(login);
+    }
+
+    /// What somebody may in a repository: `admin`, `maintain`, `write`, `triage`, `read` or nothing.
+    pub fn set_right(&self, full_name: &str, login: &str, right: Option<&str>) {
+        self.stand.state().set_right(full_name, login, right);
+    }
+
+    /// Puts somebody into a team, `org/team`, or takes them out.
+    pub fn set_member(&self, team: &str, login: &str, is_in: bool) {
+        self.stand.state().set_member(team, login, is_in);
+    }
+
+    /// How the next people answer when a client asks who they are.
+    pub fn set_consent(&self, consent: Consent) {
+        self.stand.state().people.consent = consent;
     }
 }

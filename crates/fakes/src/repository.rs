@@ -157,6 +157,12 @@ impl Repository {
         Ok(())
     }
 
+    /// Whether everybody may read it, or only who was given access.
+    pub fn set_private(&self, private: bool) -> Result<(), Error> {
+        self.stand.state().repo_mut(&self.full_name)?.private = private;
+        Ok(())
+    }
+
     async fn announce(&self) -> Result<(), Error> {
         refs::announce(&self.stand, &self.full_name, DEVELOPER, None).await
     }

@@ -13,7 +13,7 @@ use crate::clock::{guid, now};
 use crate::fault::{self, Dropped, Struck};
 use crate::rest::ApiError;
 use crate::state::{Shared, Stand};
-use crate::{admin, git_http, record, rest};
+use crate::{admin, git_http, oauth, record, rest};
 
 const ENTERPRISE_PREFIX: &str = "/api/v3";
 const REST_BODY_MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -30,6 +30,7 @@ pub(crate) fn router(stand: &Stand) -> Router {
     Router::new()
         .merge(known.clone())
         .nest(ENTERPRISE_PREFIX, known)
+        .merge(oauth::routes())
         .fallback(git_or_unknown)
         .method_not_allowed_fallback(unknown)
         .layer(from_fn_with_state(Stand::clone(stand), observe))

@@ -15,7 +15,9 @@ use crate::auth::MintedToken;
 use crate::error::Error;
 use crate::fault::PlantedFault;
 use crate::key::AppKey;
+use crate::people::People;
 use crate::record::{Comment, Deployment, Request, Status};
+use crate::rest::manifest::MadeApp;
 use crate::webhook::{Delivery, Hook, Mishaps, Outgoing};
 
 /// The id of the one GitHub App that the stand-in knows.
@@ -44,6 +46,7 @@ pub(crate) type Stand = Arc<Shared>;
 #[derive(Default)]
 pub(crate) struct State {
     last_id: u64,
+    pub(crate) people: People,
     pub(crate) personal_tokens: Vec<String>,
     pub(crate) minted_tokens: Vec<MintedToken>,
     pub(crate) repositories: BTreeMap<String, Repo>,
@@ -51,6 +54,8 @@ pub(crate) struct State {
     pub(crate) comments: Vec<Comment>,
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) hook: Option<Hook>,
+    /// Beside the App that is there from the beginning.
+    pub(crate) made_app: Option<MadeApp>,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) mishaps: Mishaps,
     pub(crate) requests: Vec<Request>,
@@ -72,6 +77,21 @@ impl State {
         self.repositories
             .get_mut(full_name)
             .ok_or_else(|| Error::not_found("repository", full_name))
+    }
+}
+
+impl State {
+    /// The App that acts: the one that was made last, else the one that is always there.
+    pub(crate) fn app(&self) -> (u64, String) {
+        match &self.made_app {
+            Some(made) => (made.id, made.slug.clone()),
+            None => (APP_ID, APP_SLUG.to_owned()),
+        }
+    }
+
+    /// An App is nowhere until somebody installs it; the first one is.
+    pub(crate) fn is_installed(&self) -> bool {
+        self.made_app.as_ref().is_none_or(|made| made.installed)
     }
 }
 

@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::people::user_json;
 use super::{Answer, ApiError, Paging, answer, parse};
 use crate::auth::{Caller, MintedToken};
 use crate::clock::{guid, now};
@@ -29,6 +30,8 @@ pub(super) fn routes() -> Router<Stand> {
         .route("/users/{owner}/installation", get(of_owner))
         .route("/installation/repositories", get(repositories))
         .route("/user", get(user))
+        .route("/user/repos", get(own_repositories))
+        .route("/users/{login}", get(account))
         .route("/rate_limit", get(rate_limit))
 }
 
@@ -40,6 +43,7 @@ fn permissions() -> Map<String, Value> {
         ("deployments", "write"),
         ("environments", "write"),
         ("issues", "write"),
+        ("members", "read"),
         ("pull_requests", "write"),
         ("repository_hooks", "write"),
         ("statuses", "write"),
@@ -52,7 +56,7 @@ fn permissions() -> Map<String, Value> {
 fn require_app(caller: &Caller) -> Result<(), ApiError> {
     match caller {
         Caller::App => Ok(()),
-        Caller::Nobody | Caller::Installation(_) | Caller::Person => {
+        Caller::Nobody | Caller::Installation(_) | Caller::Person | Caller::SignedIn(_) => {
             Err(ApiError::unauthorized("A JSON web token could not be decoded"))
         }
     }
@@ -81,6 +85,7 @@ async fn app(State(stand): State<Stand>, caller: Caller) -> Answer {
 /// The installation, under the account that owns the first granted repository.
 pub(crate) fn installation_json(stand: &Shared) -> Value {
     let url = &stand.url;
+    let (app_id, app_slug) = stand.state().app();
     let first = stand.state().repositories.values().find(|repo| repo.granted).cloned();
     let account =
         first.map_or_else(|| payload::actor(url, DEVELOPER), |repo| payload::owner(url, &repo));
@@ -89,8 +94,8 @@ pub(crate) fn installation_json(stand: &Shared) -> Value {
         "account": account,
         "target_id": account["id"],
         "target_type": account["type"],
-        "app_id": APP_ID,
-        "app_slug": APP_SLUG,
+        "app_id": app_id,
+        "app_slug": app_slug,
         "repository_selection": "selected",
         "access_tokens_url": format!("{url}/app/installations/{INSTALLATION_ID}/access_tokens"),
         "repositories_url": format!("{url}/installation/repositories"),
@@ -109,12 +114,15 @@ pub(crate) fn installation_json(stand: &Shared) -> Value {
 
 async fn installations(State(stand): State<Stand>, caller: Caller) -> Answer {
     require_app(&caller)?;
+    if !stand.state().is_installed() {
+        return Ok(answer(StatusCode::OK, json!([])));
+    }
     Ok(answer(StatusCode::OK, json!([installation_json(&stand)])))
 }
 
 async fn installation(State(stand): State<Stand>, caller: Caller, Path(id): Path<u64>) -> Answer {
     require_app(&caller)?;
-    if id != INSTALLATION_ID {
+    if id != INSTALLATION_ID || !stand.state().is_installed() {
         return Err(ApiError::not_found());
     }
     Ok(answer(StatusCode::OK, installation_json(&stand)))
@@ -126,6 +134,9 @@ async fn of_repository(
     Path((owner, repo)): Path<(String, String)>,
 ) -> Answer {
     require_app(&caller)?;
+    if !stand.state().is_installed() {
+        return Err(ApiError::not_found());
+    }
     match stand.repo(&format!("{owner}/{repo}")) {
         Ok(repo) if repo.granted => Ok(answer(StatusCode::OK, installation_json(&stand))),
         Ok(_) | Err(_) => Err(ApiError::not_found()),
@@ -155,7 +166,7 @@ async fn access_token(
     body: Bytes,
 ) -> Answer {
     require_app(&caller)?;
-    if id != INSTALLATION_ID {
+    if id != INSTALLATION_ID || !stand.state().is_installed() {
         return Err(ApiError::not_found());
     }
     let wanted: Wanted = parse(&body)?;
@@ -262,12 +273,53 @@ async fn repositories(
 async fn user(State(stand): State<Stand>, caller: Caller) -> Answer {
     match caller {
         Caller::Person => Ok(answer(StatusCode::OK, payload::actor(&stand.url, DEVELOPER))),
+        Caller::SignedIn(login) => {
+            let user = stand.state().people.user(&login).cloned();
+            let user = user.ok_or_else(ApiError::bad_credentials)?;
+            Ok(answer(StatusCode::OK, user_json(&stand, &user)))
+        }
         Caller::Nobody => Err(ApiError::unauthorized("Requires authentication")),
         Caller::App | Caller::Installation(_) => {
             let text = "Resource not accessible by integration";
             Err(ApiError::new(StatusCode::FORBIDDEN, text))
         }
     }
+}
+
+/// What a personal access token may see.
+async fn own_repositories(
+    State(stand): State<Stand>,
+    caller: Caller,
+    Query(paging): Query<Paging>,
+) -> Answer {
+    match caller {
+        Caller::Person => {}
+        Caller::Nobody | Caller::App | Caller::Installation(_) | Caller::SignedIn(_) => {
+            return Err(ApiError::unauthorized("Requires authentication"));
+        }
+    }
+    let seen = granted(&stand);
+    let seen = seen.iter().map(|repo| payload::repository(&stand.url, repo)).collect();
+    let (headers, page) = paging.page(&format!("{}/user/repos", stand.url), seen);
+    Ok((headers, axum::Json(page)).into_response())
+}
+
+/// Everybody has an account, but for those who are called nobody; owners of repositories are
+/// organizations.
+async fn account(State(stand): State<Stand>, Path(login): Path<String>) -> Answer {
+    if login.starts_with("nobody") {
+        return Err(ApiError::not_found());
+    }
+    let owner = {
+        let state = stand.state();
+        let mut repositories = state.repositories.values();
+        repositories.find(|repo| repo.owner == login && repo.fork_of.is_none()).cloned()
+    };
+    let body = match owner {
+        Some(repo) => payload::owner(&stand.url, &repo),
+        None => payload::actor(&stand.url, &login),
+    };
+    Ok(answer(StatusCode::OK, body))
 }
 
 async fn rate_limit(_caller: Caller) -> Answer {

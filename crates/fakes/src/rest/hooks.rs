@@ -56,7 +56,7 @@ impl Of {
 fn app(stand: &Shared, caller: &Caller) -> Result<Of, ApiError> {
     match caller {
         Caller::App => {}
-        Caller::Nobody | Caller::Installation(_) | Caller::Person => {
+        Caller::Nobody | Caller::Installation(_) | Caller::Person | Caller::SignedIn(_) => {
             let text = "A JSON web token could not be decoded";
             return Err(ApiError::unauthorized(text));
         }

@@ -7,9 +7,12 @@ mod contents;
 mod deployments;
 mod git_refs;
 mod hooks;
+pub(crate) mod manifest;
+pub(crate) mod people;
 mod pulls;
 mod repos;
 mod statuses;
+mod trees;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -36,9 +39,12 @@ pub(crate) fn routes() -> Router<Stand> {
         .merge(deployments::routes())
         .merge(git_refs::routes())
         .merge(hooks::routes())
+        .merge(people::routes())
+        .merge(manifest::routes())
         .merge(pulls::routes())
         .merge(repos::routes())
         .merge(statuses::routes())
+        .merge(trees::routes())
 }
 
 /// An error as GitHub words it.
