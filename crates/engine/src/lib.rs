@@ -15,12 +15,14 @@
 //! | [`leases`] | a job whose worker fell silent is given to another |
 //! | [`report`] | what GitHub should show is sent to GitHub |
 //! | [`reconcile`] | what GitHub has and no webhook told is put into intake's queue |
+//! | [`lead`] | how far a stage is behind the one it is promoted from |
 //! | [`inspect`] | stages and accounts are looked at on their schedule |
 
 mod event;
 mod gates;
 mod inspect;
 mod intake;
+mod lead;
 mod leases;
 mod order;
 mod previews;
@@ -55,7 +57,7 @@ pub struct Parts {
     pub db: Database,
     pub signals: Signals,
     /// Without an identity on GitHub nothing is reported; the outbox keeps what is owed.
-    pub github: Option<Arc<github::GitHub>>,
+    pub github: github::Connection,
     pub public_url: String,
     pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     pub ids: Arc<dyn Fn() -> Uuid + Send + Sync>,
@@ -104,7 +106,12 @@ impl Engine {
 
     /// Runs until `stop`. An error ends a turn, never the engine.
     pub async fn run(self, stop: CancellationToken) {
-        tokio::join!(self.passes(&stop), self.reports(&stop), reconcile::run(&self, &stop));
+        tokio::join!(
+            self.passes(&stop),
+            self.reports(&stop),
+            reconcile::run(&self, &stop),
+            lead::run(&self, &stop)
+        );
     }
 
     async fn passes(&self, stop: &CancellationToken) {
@@ -129,11 +136,14 @@ impl Engine {
     }
 
     async fn reports(&self, stop: &CancellationToken) {
-        let Some(github) = self.github.clone() else { return };
+        tokio::select! {
+            _ = self.github.connected() => {}
+            () = stop.cancelled() => return,
+        }
         while let Some(mut leader) = self.lead("report", stop).await {
             while !stop.is_cancelled() {
                 let owed = self.owed.notified();
-                if let Err(error) = self.report(&mut leader, &github).await {
+                if let Err(error) = self.report(&mut leader).await {
                     tracing::error!(
                         error = format!("{error:#}"),
                         "GitHub could not be told; tried again"
@@ -168,9 +178,11 @@ impl Engine {
         Ok(())
     }
 
-    async fn report(&self, leader: &mut Leader, github: &github::GitHub) -> anyhow::Result<()> {
+    async fn report(&self, leader: &mut Leader) -> anyhow::Result<()> {
         leader.confirm().await?;
-        while report::pass(self, github).await? == Progress::Made {}
+        // asked for each time: the identity may be another by now
+        let Some(github) = self.github.get() else { return Ok(()) };
+        while report::pass(self, &github).await? == Progress::Made {}
         Ok(())
     }
 
@@ -187,8 +199,9 @@ impl Engine {
     /// One look at what no event tells of: at GitHub, and whether stacks are to be looked at.
     pub async fn look_around(&self) -> anyhow::Result<()> {
         inspect::pass(self).await?;
-        if let Some(github) = &self.github {
-            reconcile::look(self, github, &mut reconcile::Memory::default()).await?;
+        if let Some(github) = self.github.get() {
+            reconcile::look(self, &github, &mut reconcile::Memory::default()).await?;
+            lead::pass(self, &github).await?;
         }
         Ok(())
     }

@@ -116,7 +116,12 @@ pub(crate) async fn run(engine: &Engine, stop: &CancellationToken) {
         let mut memory = Memory::default();
         while !stop.is_cancelled() {
             match turn(engine, &mut leader, &mut memory).await {
-                Ok(wait) => pause(wait, stop).await,
+                Ok(wait) if engine.github.get().is_some() => pause(wait, stop).await,
+                // an identity that comes is used at once
+                Ok(wait) => tokio::select! {
+                    () = pause(wait, stop) => {}
+                    _ = engine.github.connected() => {}
+                },
                 Err(error) => {
                     tracing::error!(
                         error = format!("{error:#}"),
@@ -139,8 +144,8 @@ async fn turn(
     leader.confirm().await?;
     inspect::pass(engine).await?;
     let every = engine.reconcile.every;
-    match &engine.github {
-        Some(github) => Ok(look(engine, github, memory).await?.unwrap_or(every).max(every)),
+    match engine.github.get() {
+        Some(github) => Ok(look(engine, &github, memory).await?.unwrap_or(every).max(every)),
         None => {
             off(engine).await?;
             Ok(every)
@@ -150,7 +155,8 @@ async fn turn(
 
 /// Without an identity on GitHub nothing can be asked.
 async fn off(engine: &Engine) -> anyhow::Result<()> {
-    let why = "the server has no identity on GitHub: set github.token, or github.app_id and \
+    let why = "the server has no identity on GitHub: make one on the setup pages (`greenroom setup-link` \
+               prints the way there), or set github.token, or github.app_id and \
                github.private_key_file";
     let mut conn = engine.db.acquire().await?;
     for part in Part::ALL {

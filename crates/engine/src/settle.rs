@@ -3,7 +3,8 @@
 //!
 //! What always holds: this is the one place that plans and finishes builds. It works from the
 //! rows alone, in one transaction a build, and leaves a settled build settled: a second look
-//! changes nothing. A missed wake-up costs a second, never a build.
+//! changes nothing. Rows are read again only after they were written, and workers woken only when
+//! a job may have become free. A missed wake-up costs a second, never a build.
 
 mod cancel;
 mod conclude;
@@ -36,37 +37,54 @@ async fn one(engine: &Engine) -> anyhow::Result<Progress> {
     let Some(build) = store::build::take_dirty(&mut tx, 1).await?.pop() else {
         return Ok(Progress::None);
     };
-    settle(engine, &mut tx, &build).await.map_err(|error| {
+    let jobs = settle(engine, &mut tx, &build).await.map_err(|error| {
         error.context(format!("settling build {} of {}", build.number, build.app))
     })?;
     tx.commit().await?;
-    engine.signals.wake_workers();
+    match jobs {
+        Jobs::Moved => engine.signals.wake_workers(),
+        Jobs::AsTheyWere => {}
+    }
     engine.owed.notify_one();
     engine.signals.touched(Topic::Build(build.id));
     Ok(Progress::Made)
 }
 
-async fn settle(engine: &Engine, conn: &mut PgConnection, build: &Build) -> anyhow::Result<()> {
+/// What settling a build did to its jobs, or to how they stand in others' way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Jobs {
+    Moved,
+    AsTheyWere,
+}
+
+async fn settle(engine: &Engine, conn: &mut PgConnection, build: &Build) -> anyhow::Result<Jobs> {
     let app = store::app::get(conn, build.app_id).await?;
     let mut build = build.clone();
     let mut jobs = store::job::list(conn, build.id).await?;
     let mut held = None;
+    let mut moved = false;
     if build.outcome.is_none() {
         if let Some(reason) = cancel::wanted(&build) {
-            cancel::carry_out(engine, conn, &build, &jobs, &reason).await?;
+            moved = cancel::carry_out(engine, conn, &build, &jobs, &reason).await?;
         } else if build.planned.is_none() && plan_succeeded(&jobs) {
             match plan::draw(engine, conn, &app, &build, &jobs).await? {
-                Drawn::Planned(services) => build.planned = Some(services),
+                Drawn::Planned(services) => {
+                    build.planned = Some(services);
+                    moved = true;
+                }
                 Drawn::Refused(outcome, reason) => {
                     build.outcome = Some(outcome);
                     build.reason = Some(reason);
                 }
             }
         }
-        jobs = store::job::list(conn, build.id).await?;
+        if moved {
+            jobs = store::job::list(conn, build.id).await?;
+        }
         let gates = gates::load(engine, conn, &app, &build, &jobs).await?;
         if unblock(engine, conn, &build, &jobs, gates.as_ref()).await? {
             jobs = store::job::list(conn, build.id).await?;
+            moved = true;
         }
         if build.outcome.is_none() {
             build.outcome = conclude::conclude(engine, conn, &build, &jobs).await?;
@@ -74,12 +92,15 @@ async fn settle(engine: &Engine, conn: &mut PgConnection, build: &Build) -> anyh
         }
         if let Some(gates) = &gates {
             gates::stand(engine, conn, &build, gates, &jobs).await?;
+            // one that came to wait for people stands in nobody's way any more
+            moved = true;
             held = gates::held(gates, &jobs);
         }
     }
     let held = held.as_deref();
     let settled = Settled { app: &app, build: &build, jobs: &jobs, held };
-    surface::want(engine, conn, settled).await
+    surface::want(engine, conn, settled).await?;
+    Ok(if moved { Jobs::Moved } else { Jobs::AsTheyWere })
 }
 
 fn plan_succeeded(jobs: &[Job]) -> bool {

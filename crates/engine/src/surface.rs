@@ -69,12 +69,13 @@ async fn want_statuses(
     let stage = build.stage.as_ref().zip(build.stage_kind);
     let planned = build.planned.as_deref();
     let target_url = build_url(engine, app, build.number);
-    for status in statuses(build.purpose, stage, planned, &views(jobs), held, settled.end()) {
+    let wanted = statuses(build.purpose, stage, planned, &views(jobs), held, settled.end());
+    let wish = |status| {
         let commit = build.source.commit.clone();
-        let wish = Wish::Status(StatusWish { commit, status, target_url: target_url.clone() });
-        wished(engine, conn, app, build.number, &wish, Urgency::Now).await?;
-    }
-    Ok(())
+        Wish::Status(StatusWish { commit, status, target_url: target_url.clone() })
+    };
+    let wishes: Vec<Wish> = wanted.into_iter().map(wish).collect();
+    wished(engine, conn, app, build.number, &wishes, Urgency::Now).await
 }
 
 /// The pull requests on which something of the build or its stage is to be read. Those that only
@@ -112,11 +113,11 @@ async fn wished(
     conn: &mut PgConnection,
     app: &App,
     build: i64,
-    wish: &Wish,
+    wishes: &[Wish],
     urgency: Urgency,
 ) -> anyhow::Result<()> {
-    let want = Want { repository: &app.repository, build, wish, urgency };
-    store::outbox::want(conn, engine.id(), &want, engine.now()).await?;
+    let want = Want { repository: &app.repository, build, wishes, urgency };
+    store::outbox::want(conn, &*engine.ids, &want, engine.now()).await?;
     Ok(())
 }
 

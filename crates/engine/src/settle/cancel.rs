@@ -17,33 +17,37 @@ pub(super) fn wanted(build: &Build) -> Option<String> {
     Some(build.cancel_reason.clone().unwrap_or_else(|| "canceled".into()))
 }
 
+/// Answers whether there was something to end.
 pub(super) async fn carry_out(
     engine: &Engine,
     conn: &mut PgConnection,
     build: &Build,
     jobs: &[Job],
     reason: &str,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let now = engine.now();
     let superseded = build.superseded_by.is_some();
+    let mut ended = false;
     for job in jobs {
         match &job.state {
             JobState::Blocked | JobState::Waiting | JobState::Queued { .. } if begun(job) => {}
             JobState::Blocked | JobState::Waiting | JobState::Queued { .. } => {
                 let event = JobEvent::Canceled { reason: reason.to_owned() };
                 store::job::transition(conn, job.id, &event, now).await?;
+                ended = true;
             }
             JobState::Running(_) if job.kind.changes_stack() => {}
             JobState::Running(_) if job.kind == JobKind::PostDeploy && superseded => {}
             JobState::Running(_) => {
                 if job.cancel_requested_at.is_none() {
                     store::job::request_cancel(conn, job.id, now).await?;
+                    ended = true;
                 }
             }
             JobState::Finished(_) => {}
         }
     }
-    Ok(())
+    Ok(ended)
 }
 
 /// A change of a stack whose worker was lost is queued again, and the stack may still be moving:

@@ -44,13 +44,13 @@ pub(super) async fn want(
     number: i64,
 ) -> anyhow::Result<()> {
     let app = settled.app;
+    // one that is only tested has its statuses, and no row is read for more; where a newer build
+    // has a preview, that one has its say when it is settled
+    if settled.build.stage_id.is_none() && !is_told(conn, app, number).await? {
+        return Ok(());
+    }
     let Some(subject) = Subject::load(conn, settled, number).await? else { return Ok(()) };
-    let waits = subject.waits();
-    // one that is only tested has its statuses; whoever waits for a preview is told
-    if subject.stage.is_none()
-        && !waits
-        && !store::outbox::is_commented(conn, &app.repository, number).await?
-    {
+    if subject.stage.is_none() && !is_told(conn, app, number).await? {
         return Ok(());
     }
     let secrets = secrets(engine, conn, app).await?;
@@ -68,7 +68,13 @@ pub(super) async fn want(
     let wish = Wish::Comment(CommentWish { pull_request: number, marker: marker(&app.name), body });
     // found from the newest rows, whichever build was settled: it has the last word
     let newest = subject.build.number.max(settled.build.number);
-    wished(engine, conn, app, newest, &wish, urgency).await
+    wished(engine, conn, app, newest, &[wish], urgency).await
+}
+
+/// Whether a pull request without a preview is told something nonetheless: it was before, or it
+/// waits for one.
+async fn is_told(conn: &mut PgConnection, app: &App, number: i64) -> anyhow::Result<bool> {
+    Ok(store::outbox::is_told(conn, app.id, &app.repository, number).await?)
 }
 
 /// The values that must not be read in a comment. What cannot be decrypted must not stop a build:

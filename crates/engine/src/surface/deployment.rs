@@ -61,7 +61,7 @@ pub(super) async fn want(
         environment_url,
         log_url: build_url(engine, app, build.number),
     });
-    wished(engine, conn, app, build.number, &wish, Urgency::Now).await?;
+    wished(engine, conn, app, build.number, &[wish], Urgency::Now).await?;
     if state == DeploymentState::Success {
         let which = Retire::OlderThan(build.number);
         let why = format!("build {} was deployed in its place", build.number);

@@ -128,6 +128,14 @@ impl Drop for World {
     }
 }
 
+fn connection(github: Option<Arc<GitHub>>) -> github::Connection {
+    let clock: github::Clock = Arc::new(|| DateTime::UNIX_EPOCH);
+    match github {
+        Some(github) => github::Connection::configured(PUBLIC_URL, clock, github.as_ref().clone()),
+        None => github::Connection::open(PUBLIC_URL, clock),
+    }
+}
+
 impl World {
     pub(crate) async fn new(options: PgConnectOptions) -> Self {
         Self::with(options, &file()).await
@@ -158,7 +166,7 @@ impl World {
         let engine = Engine::new(Parts {
             db: db.clone(),
             signals: Signals::new(),
-            github,
+            github: connection(github),
             public_url: public_url.into(),
             reconcile: Reconcile::default(),
             clock: Arc::new(move || moment(clock.load(Ordering::Relaxed))),
