@@ -7,12 +7,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 use model::JobId;
 use model::worker_api::{
-    Assignment, AwsCredentials, Checkout, Claim, Finish, Heartbeat, Held, Register, Registered,
-    StoredArtifact,
+    Assignment, AwsCredentials, Checkout, Claim, Finish, Heartbeat, Held, Progress, Register,
+    Registered, StoredArtifact,
 };
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,6 +19,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncWriteExt;
 use tokio_util::io::ReaderStream;
+
+use crate::log::Chunk;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For calls that carry a line or two.
@@ -187,9 +188,22 @@ impl JobClient {
     }
 
     /// A chunk that the server already has is ignored there: repeating is harmless.
-    pub async fn log(&self, seq: i64, chunk: Bytes) -> Result<(), CallError> {
+    pub async fn log(&self, seq: i64, chunk: &Chunk) -> Result<(), CallError> {
         let path = format!("jobs/{}/log?attempt={}&seq={seq}", self.job, self.attempt);
-        self.client.send(self.client.post(&path).body(chunk)).await.map(drop)
+        let (path, body) = if chunk.head.is_empty() {
+            (path, chunk.bytes.clone())
+        } else {
+            let mut body = serde_json::to_vec(&chunk.head).map_err(CallError::local)?;
+            let path = format!("{path}&head={}", body.len());
+            body.extend_from_slice(&chunk.bytes);
+            (path, body.into())
+        };
+        self.client.send(self.client.post(&path).body(body)).await.map(drop)
+    }
+
+    pub async fn progress(&self, progress: &Progress) -> Result<(), CallError> {
+        let path = format!("jobs/{}/progress?attempt={}", self.job, self.attempt);
+        self.client.send(self.client.post(&path).json(progress)).await.map(drop)
     }
 
     /// Sends the artifact in `file`, streamed.

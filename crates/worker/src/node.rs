@@ -3,13 +3,12 @@
 //! What always holds: every default and every left-out step comes with a sentence that says why;
 //! a command of `greenroom.yml` always wins.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use model::job::Failure;
 use model::pipeline::{Commands, Framework, Step};
-use serde::Deserialize;
 
-use crate::detect::{configuration, label, within};
+use crate::detect::{label, within};
+pub(crate) use model::detect::{PackageJson, upwards};
 
 /// npm writes this test script into every new package.
 const NPM_PLACEHOLDER: &str = "no test specified";
@@ -55,39 +54,6 @@ impl Manager {
             (Self::Yarn | Self::YarnBerry, _) => format!("yarn run {name}"),
             (Self::Pnpm, _) => format!("pnpm run {name}"),
         }
-    }
-}
-
-/// The parts of a `package.json` that count here. Values of odd types are ignored, as npm does.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct PackageJson {
-    pub(crate) scripts: BTreeMap<String, String>,
-    /// `dependencies` and `devDependencies` together.
-    pub(crate) dependencies: BTreeMap<String, String>,
-}
-
-impl PackageJson {
-    /// `file` names the place in the message.
-    pub(crate) fn parse(file: &str, text: &[u8]) -> Result<Self, Failure> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Written {
-            #[serde(default)]
-            scripts: BTreeMap<String, serde_json::Value>,
-            #[serde(default)]
-            dependencies: BTreeMap<String, serde_json::Value>,
-            #[serde(default)]
-            dev_dependencies: BTreeMap<String, serde_json::Value>,
-        }
-        let written: Written = serde_json::from_slice(text).map_err(|error| {
-            configuration(format!("{file} is not a package.json: {error}; correct it"))
-        })?;
-        let texts = |map: BTreeMap<String, serde_json::Value>| {
-            map.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned())))
-        };
-        let mut dependencies: BTreeMap<String, String> = texts(written.dev_dependencies).collect();
-        dependencies.extend(texts(written.dependencies));
-        Ok(Self { scripts: texts(written.scripts).collect(), dependencies })
     }
 }
 
@@ -138,20 +104,6 @@ fn is_installed(framework: Framework) -> bool {
         Framework::Serverless | Framework::Cdk => true,
         Framework::Cloudformation | Framework::Sam | Framework::Custom => false,
     }
-}
-
-/// A directory and those above it, up to the root: `a/b`, `a`, `.`.
-pub(crate) fn upwards(path: &str) -> Vec<&str> {
-    let mut directories = vec![path];
-    let mut rest = path;
-    while let Some((above, _)) = rest.rsplit_once('/') {
-        directories.push(above);
-        rest = above;
-    }
-    if path != "." {
-        directories.push(".");
-    }
-    directories
 }
 
 /// How to come from a service's directory to one above it, for a command line.

@@ -64,7 +64,7 @@ async fn prepare(
     let (mut on_event, events) = stack::collector();
     let token = job.token();
     let preparing = stacks.prepare(name, &token, stack::patience(job), &mut on_event);
-    let (prepared, _) = job.or_stopped(stack::logged(job.log(), events, preparing)).await?;
+    let (prepared, _) = job.or_stopped(stack::logged(job, events, preparing)).await?;
     let stack = match prepared? {
         Prepared::Absent => return Ok(None),
         Prepared::Ready(stack) => return Ok(Some(*stack)),

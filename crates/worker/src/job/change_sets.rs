@@ -49,8 +49,9 @@ async fn carry_out(job: &Job, site: &Site<'_>, proposal: Proposal) -> Result<(),
     }
     let (mut on_event, events) = stack::collector();
     let name = proposal.change.stack.clone();
+    job.progress().expect([(name.clone(), proposal.change.changes.len())].into());
     let carrying = proposal.carry_out(stack::patience(job), &mut on_event);
-    let (settled, causes) = job.or_stopped(stack::logged(job.log(), events, carrying)).await?;
+    let (settled, causes) = job.or_stopped(stack::logged(job, events, carrying)).await?;
     let Some(stack) = settled? else {
         return Err(Halt::failed(
             FailureKind::Aws,
@@ -58,6 +59,7 @@ async fn carry_out(job: &Job, site: &Site<'_>, proposal: Proposal) -> Result<(),
         ));
     };
     if stack.status.phase() == StackPhase::Settled {
+        job.progress().complete();
         return Ok(());
     }
     let reason = causes.first().or(stack.status_reason.as_deref()).unwrap_or("no reason given");

@@ -15,6 +15,7 @@ use model::worker_api::{Assignment, AwsCredentials, Checkout};
 use secrecy::SecretString;
 
 use super::halt::Halt;
+use super::progress::Progress;
 use crate::client::JobClient;
 use crate::framework::Places;
 use crate::git::{Fetch, Fetched, Mirror, Reference, Workspace, Worktree};
@@ -37,6 +38,7 @@ pub(crate) struct Job {
     assignment: Assignment,
     hold: Hold,
     log: Log,
+    progress: Progress,
     room: Room,
     worktree: Option<Worktree>,
 }
@@ -52,7 +54,8 @@ impl Job {
     ) -> Result<Self, Halt> {
         let user = machine.executor.user(slot);
         let room = machine.work.room(assignment.job, assignment.attempt, slot, user)?;
-        Ok(Self { machine, client, assignment, hold, log, room, worktree: None })
+        let progress = Progress::start(client.clone());
+        Ok(Self { machine, client, assignment, hold, log, progress, room, worktree: None })
     }
 
     pub(crate) fn machine(&self) -> &Machine {
@@ -73,6 +76,11 @@ impl Job {
 
     pub(crate) fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// How far its change of stacks is.
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     pub(crate) fn room(&self) -> &Room {

@@ -24,7 +24,9 @@ use super::read_back::read_back;
 use super::retries::{Misfire, Retries};
 use super::stack::Watch;
 use super::steps::{Access, failure};
-use super::{artifact, change_sets, check, install, outside, package, publish, stack, stuck, tags};
+use super::{
+    artifact, change_sets, check, install, outside, package, progress, publish, stack, stuck, tags,
+};
 use crate::framework::manifest::{self, Manifest};
 use crate::framework::{
     self, Authority, Deploying, FILE_MAX_BYTES, Package, Site, StackTags, Work,
@@ -214,7 +216,11 @@ async fn deploy(
                 let seen = check::change_now(job, site, package, &files, stacks).await?;
                 check::held(site.target, seen).judged(job).await?;
             }
-            run_order(job, &order, package, stacks, ground).await
+            let expected = progress::of_deploy(job, package, &files, stacks).await?;
+            job.progress().expect(expected);
+            run_order(job, &order, package, stacks, ground).await?;
+            job.progress().complete();
+            Ok(())
         }
     }
 }

@@ -26,6 +26,7 @@ mod outside;
 mod package;
 mod plan;
 mod post_deploy;
+mod progress;
 mod publish;
 mod read_back;
 mod recover;
@@ -44,7 +45,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::FutureExt;
 use model::job::Outcome;
 use model::worker_api::{Assignment, Finish, JobResult, Target, Task};
@@ -54,7 +54,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::JobClient;
 use crate::hold::{self, Hold, Interrupted, Stop};
-use crate::log::{ChunkSink, Log, LogSettings, LogTask, SinkError};
+use crate::log::{Chunk, ChunkSink, Log, LogSettings, LogTask, SinkError};
 use crate::machine::Machine;
 pub(crate) use context::Job;
 use deploy::Way;
@@ -89,6 +89,7 @@ pub(crate) async fn attempt(
         let ended = AssertUnwindSafe(carry_out(job)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Err(Halt::internal("a panic, see the worker's log")));
         say_end(job, &ended).await;
+        job.progress().told().await;
         if let Some(log) = log.take()
             && let Err(error) = log.finish().await
             && !hold.silenced()
@@ -267,8 +268,8 @@ struct ToServer {
 
 #[async_trait]
 impl ChunkSink for ToServer {
-    async fn send(&self, seq: i64, bytes: Bytes) -> Result<(), SinkError> {
-        let sent = self.hold.tell(|| self.client.log(seq, bytes.clone())).await;
+    async fn send(&self, seq: i64, chunk: Chunk) -> Result<(), SinkError> {
+        let sent = self.hold.tell(|| self.client.log(seq, &chunk)).await;
         sent.map_err(|interrupted| match interrupted {
             Interrupted::Stopped => SinkError("the job is no longer ours".to_owned()),
             Interrupted::Refused { status, detail } => SinkError(format!("{status}: {detail}")),

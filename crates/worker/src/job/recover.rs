@@ -43,7 +43,7 @@ async fn one(job: &Job, stacks: &Stacks, name: &str, skip: &[String]) -> Result<
     let skipped = skipped(&failed, skip);
     let (mut on_event, events) = stack::collector();
     let recovering = stacks.recover(name, &skipped, stack::patience(job), &mut on_event);
-    let (recovery, _) = job.or_stopped(stack::logged(job.log(), events, recovering)).await?;
+    let (recovery, _) = job.or_stopped(stack::logged(job, events, recovering)).await?;
     match recovery? {
         Recovery::Absent => {
             job.log().note(&format!("there is no stack {name}: nothing to continue")).await;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::context::Job;
 use super::halt::Halt;
+use super::progress::Progress;
 use super::session;
 use crate::log::Log;
 
@@ -77,6 +78,7 @@ pub(super) fn line(event: &StackEvent) -> String {
 pub(super) struct Watch<'a> {
     stacks: &'a Stacks,
     log: Log,
+    progress: Progress,
     poll: Duration,
     followed: Vec<Followed>,
 }
@@ -99,7 +101,8 @@ impl<'a> Watch<'a> {
             let cursor = job.or_stopped(stacks.cursor_now(name)).await??;
             followed.push(Followed { name: name.clone(), cursor, causes: Causes::default() });
         }
-        Ok(Self { stacks, log: job.log().clone(), poll: patience(job).poll, followed })
+        let (log, progress) = (job.log().clone(), job.progress().clone());
+        Ok(Self { stacks, log, progress, poll: patience(job).poll, followed })
     }
 
     /// Runs `work` and writes the stacks' events into the log meanwhile. With what it came to, the
@@ -135,8 +138,7 @@ impl<'a> Watch<'a> {
             match self.stacks.events_since(&stack.name, &mut stack.cursor).await {
                 Ok(events) => {
                     for event in events {
-                        stack.causes.see(&event);
-                        self.log.note(&line(&event)).await;
+                        told(&self.log, &self.progress, &mut stack.causes, &event).await;
                     }
                 }
                 Err(error) => {
@@ -165,13 +167,20 @@ pub(super) async fn settled(
     let (mut on_event, events) = collector();
     let mut cursor = job.or_stopped(stacks.cursor_now(name_or_id)).await??;
     let waiting = stacks.wait_settled(name_or_id, &mut cursor, patience(job), &mut on_event);
-    let (settled, causes) = job.or_stopped(logged(job.log(), events, waiting)).await?;
+    let (settled, causes) = job.or_stopped(logged(job, events, waiting)).await?;
     Ok((settled?, causes))
+}
+
+/// Writes an event down wherever it counts.
+async fn told(log: &Log, progress: &Progress, causes: &mut Causes, event: &StackEvent) {
+    causes.see(event);
+    progress.see(event);
+    log.note(&line(event)).await;
 }
 
 /// Waits for `work` and writes the events it hands out into the log.
 pub(super) async fn logged<T>(
-    log: &Log,
+    job: &Job,
     mut events: mpsc::UnboundedReceiver<StackEvent>,
     work: impl Future<Output = T>,
 ) -> (T, Causes) {
@@ -181,14 +190,12 @@ pub(super) async fn logged<T>(
         tokio::select! {
             value = &mut work => break value,
             Some(event) = events.recv() => {
-                causes.see(&event);
-                log.note(&line(&event)).await;
+                told(job.log(), job.progress(), &mut causes, &event).await;
             }
         }
     };
     while let Ok(event) = events.try_recv() {
-        causes.see(&event);
-        log.note(&line(&event)).await;
+        told(job.log(), job.progress(), &mut causes, &event).await;
     }
     (value, causes)
 }
@@ -205,6 +212,7 @@ mod tests {
         };
         StackEvent {
             id: "1".to_owned(),
+            stack: "shop-dev".to_owned(),
             timestamp: None,
             logical_id: logical_id.to_owned(),
             physical_id: None,

@@ -4,23 +4,28 @@
 //! consecutive numbers, each chunk once it was masked; memory is bounded (a writer waits when the
 //! sink is slow); a line is sent at once when nothing is under way, and together with what
 //! gathered meanwhile when something is. Past its limit the log says so and drops the rest.
+//! Steps, and the groups they make, are told beside the bytes and never by them.
 //!
 //! After a crash of the worker the chunks that were sent stay; the job's next attempt has a log
 //! of its own.
 
+mod deliver;
 mod masker;
 mod needle;
+mod outline;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
+use model::terminal::Tracker;
+use model::worker_api::{GroupOutcome, LogHead};
 use secrecy::SecretString;
-use tokio::sync::{Mutex, Notify};
-use tokio::time::Instant;
+use tokio::sync::{Mutex, MutexGuard, Notify};
 use tokio_util::task::AbortOnDropHandle;
+
+use outline::Outline;
 
 pub use masker::{MaskError, Masker};
 
@@ -28,16 +33,21 @@ pub use masker::{MaskError, Masker};
 pub const CHUNK_BYTES: usize = 256 * 1024;
 /// The most that waits for the sink; a writer waits beyond it.
 const PENDING_BYTES: usize = 1024 * 1024;
-/// After one chunk the next waits this long for company, so that a chatty step does not cost a
-/// database commit a line.
-const GATHER: Duration = Duration::from_millis(4);
-
+/// Ends whatever look, link or title a step left open.
+const PLAIN: &[u8] = b"\x1b[0m";
 /// Where the chunks go: the server, or a test's memory.
 ///
 /// `send` repeats what fails until it succeeds, or until the job is lost; an error ends the log.
 #[async_trait]
 pub trait ChunkSink: Send + Sync + 'static {
-    async fn send(&self, seq: i64, bytes: Bytes) -> Result<(), SinkError>;
+    async fn send(&self, seq: i64, chunk: Chunk) -> Result<(), SinkError>;
+}
+
+/// A piece of the log. One without bytes only says what became of its groups.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    pub head: LogHead,
+    pub bytes: Bytes,
 }
 
 /// The sink takes no more chunks of this job.
@@ -88,7 +98,12 @@ struct State {
     masker: Masker,
     pending: BytesMut,
     at_line_start: bool,
+    /// How the next text would look.
+    look: Tracker,
+    outline: Outline,
     accepted: u64,
+    /// How long the notice is that the log is over its limit.
+    noticed: u64,
     dropped: u64,
     closed: bool,
     refused: Option<SinkError>,
@@ -112,7 +127,10 @@ impl Log {
                 masker: Masker::new(secrets)?,
                 pending: BytesMut::new(),
                 at_line_start: true,
+                look: Tracker::default(),
+                outline: Outline::default(),
                 accepted: 0,
+                noticed: 0,
                 dropped: 0,
                 closed: false,
                 refused: None,
@@ -121,7 +139,7 @@ impl Log {
             drained: Notify::new(),
         });
         let log = Self { shared: Arc::clone(&shared), settings };
-        let task = AbortOnDropHandle::new(tokio::spawn(deliver(shared, sink)));
+        let task = AbortOnDropHandle::new(tokio::spawn(deliver::deliver(shared, sink)));
         Ok((log.clone(), LogTask { log, task }))
     }
 
@@ -140,83 +158,146 @@ impl Log {
     /// Adds what a step printed. Waits while the sink is behind.
     pub async fn write(&self, bytes: &[u8]) {
         for piece in bytes.chunks(CHUNK_BYTES) {
-            self.append(|_, masker, out| masker.push(piece, out)).await;
+            let mut state = self.room().await;
+            let mut out = Vec::new();
+            state.masker.push(piece, &mut out);
+            self.accept(state, &out);
         }
     }
 
     /// Adds a heading of ours: `▶ 12:30:05 npm test`.
     pub async fn heading(&self, text: &str) {
-        let time = (self.settings.clock)().format("%H:%M:%S");
-        self.own_line(&format!("▶ {time} {text}\n")).await;
+        let state = self.own_state().await;
+        self.own_line(state, &self.headed(text));
     }
 
     /// Adds a remark of ours, on a line of its own.
     pub async fn note(&self, text: &str) {
-        self.own_line(&format!("{text}\n")).await;
+        let state = self.own_state().await;
+        self.own_line(state, text);
     }
 
-    /// Our lines never join what a step printed, and their secrets are masked like any other.
-    async fn own_line(&self, line: &str) {
-        self.append(|at_line_start, masker, out| {
-            let mut tail = Vec::new();
-            masker.finish(&mut tail);
-            let broken = tail.last().map_or(at_line_start, |last| *last == b'\n');
-            out.append(&mut tail);
-            if !broken {
-                out.push(b'\n');
-            }
-            masker.push(line.as_bytes(), out);
-            masker.finish(out);
-        })
-        .await;
+    /// Adds a heading, under which everything up to [`Log::end_step`] belongs.
+    pub async fn begin_step(&self, name: &str) {
+        let mut state = self.own_state().await;
+        // a secret in a command is one in a name
+        let mut masked = Vec::new();
+        state.masker.whole(name.as_bytes(), &mut masked);
+        let at = state.length();
+        state.outline.begin(&String::from_utf8_lossy(&masked), at, self.now());
+        self.own_line(state, &self.headed(name));
     }
 
-    async fn append(&self, produce: impl FnOnce(bool, &mut Masker, &mut Vec<u8>)) {
-        let mut state = loop {
+    /// Says how the step ended that began last.
+    pub async fn end_step(&self, outcome: GroupOutcome) {
+        let mut state = self.own_state().await;
+        let at = state.length();
+        state.outline.end(outcome, at, self.now());
+        drop(state);
+        self.shared.filled.notify_one();
+    }
+
+    fn headed(&self, text: &str) -> String {
+        format!("▶ {} {text}", self.now().format("%H:%M:%S"))
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        (self.settings.clock)()
+    }
+
+    /// The log at the beginning of a line, and plain: our lines never join what a step printed, nor
+    /// look like it.
+    async fn own_state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.room().await;
+        let mut rest = Vec::new();
+        state.masker.finish(&mut rest);
+        let broken = rest.last().map_or(state.at_line_start, |last| *last == b'\n');
+        if !broken {
+            rest.push(b'\n');
+        }
+        let now = self.now();
+        state.accept(&rest, self.settings.total_bytes, now);
+        if !state.look.is_plain() {
+            state.accept(PLAIN, self.settings.total_bytes, now);
+            // nothing that is seen stands there
+            state.at_line_start = true;
+        }
+        state
+    }
+
+    /// Their secrets are masked like any other.
+    fn own_line(&self, mut state: MutexGuard<'_, State>, line: &str) {
+        let mut out = Vec::new();
+        state.masker.push(line.as_bytes(), &mut out);
+        state.masker.finish(&mut out);
+        out.push(b'\n');
+        self.accept(state, &out);
+    }
+
+    fn accept(&self, mut state: MutexGuard<'_, State>, bytes: &[u8]) {
+        state.accept(bytes, self.settings.total_bytes, self.now());
+        drop(state);
+        self.shared.filled.notify_one();
+    }
+
+    /// Waits until there is room for more.
+    async fn room(&self) -> MutexGuard<'_, State> {
+        loop {
             let drained = self.shared.drained.notified();
             let state = self.shared.state.lock().await;
             if state.pending.len() < PENDING_BYTES || state.refused.is_some() {
-                break state;
+                return state;
             }
             drop(state);
             drained.await;
-        };
-        let mut out = Vec::new();
-        let at_line_start = state.at_line_start;
-        produce(at_line_start, &mut state.masker, &mut out);
-        state.accept(&out, self.settings.total_bytes);
-        drop(state);
-        self.shared.filled.notify_one();
+        }
     }
 }
 
 impl State {
-    fn accept(&mut self, bytes: &[u8], total: u64) {
+    fn accept(&mut self, bytes: &[u8], total: u64, now: DateTime<Utc>) {
         if self.refused.is_some() || self.closed {
             return;
         }
         let room = usize::try_from(total - self.accepted.min(total)).unwrap_or(usize::MAX);
         let (kept, cut) = bytes.split_at(bytes.len().min(room));
-        self.pending.extend_from_slice(kept);
+        self.add(kept, now);
         self.accepted += kept.len() as u64;
-        if let Some(last) = kept.last() {
-            self.at_line_start = *last == b'\n';
-        }
         if !cut.is_empty() && self.dropped == 0 {
             let notice =
                 format!("\n▶ The log is longer than {total} bytes: the rest is not kept.\n");
-            self.pending.extend_from_slice(notice.as_bytes());
-            self.at_line_start = true;
+            self.noticed = notice.len() as u64;
+            self.add(notice.as_bytes(), now);
         }
         self.dropped += cut.len() as u64;
+    }
+
+    fn add(&mut self, bytes: &[u8], now: DateTime<Utc>) {
+        self.outline.take(bytes, self.accepted, now);
+        self.look.feed(bytes);
+        self.pending.extend_from_slice(bytes);
+        if let Some(last) = bytes.last() {
+            self.at_line_start = *last == b'\n';
+        }
+    }
+
+    /// How many bytes the log has, our notice among them.
+    fn length(&self) -> u64 {
+        self.accepted + self.noticed
     }
 }
 
 impl LogTask {
     /// Sends what is left and waits until the sink has all of it.
     pub async fn finish(self) -> Result<LogEnd, SinkError> {
-        self.log.append(|_, masker, out| masker.finish(out)).await;
-        self.log.shared.state.lock().await.closed = true;
+        let mut state = self.log.room().await;
+        let mut rest = Vec::new();
+        state.masker.finish(&mut rest);
+        state.accept(&rest, self.log.settings.total_bytes, self.log.now());
+        let at = state.length();
+        state.outline.end(GroupOutcome::Canceled, at, self.log.now());
+        state.closed = true;
+        drop(state);
         self.log.shared.filled.notify_one();
         let next_seq = self.task.await.map_err(|error| SinkError(error.to_string()))?;
         let state = self.log.shared.state.lock().await;
@@ -224,45 +305,5 @@ impl LogTask {
             Some(error) => Err(error.clone()),
             None => Ok(LogEnd { bytes: state.accepted, dropped: state.dropped, next_seq }),
         }
-    }
-}
-
-/// Takes what is pending and sends it, until the log is closed or the sink refuses.
-async fn deliver(shared: Arc<Shared>, sink: Arc<dyn ChunkSink>) -> i64 {
-    let mut seq = 0;
-    let mut last_sent: Option<Instant> = None;
-    loop {
-        let filled = shared.filled.notified();
-        let mut state = shared.state.lock().await;
-        if state.pending.is_empty() {
-            if state.closed {
-                return seq;
-            }
-            drop(state);
-            filled.await;
-            continue;
-        }
-        if let Some(sent) = last_sent.filter(|_| state.pending.len() < CHUNK_BYTES && !state.closed)
-            && sent.elapsed() < GATHER
-        {
-            drop(state);
-            tokio::time::sleep_until(sent + GATHER).await;
-            last_sent = None;
-            continue;
-        }
-        let length = state.pending.len().min(CHUNK_BYTES);
-        let chunk = state.pending.split_to(length).freeze();
-        drop(state);
-        shared.drained.notify_waiters();
-        if let Err(error) = sink.send(seq, chunk).await {
-            let mut state = shared.state.lock().await;
-            state.refused = Some(error);
-            state.pending.clear();
-            drop(state);
-            shared.drained.notify_waiters();
-            return seq;
-        }
-        seq += 1;
-        last_sent = Some(Instant::now());
     }
 }

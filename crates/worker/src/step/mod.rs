@@ -11,6 +11,7 @@ use std::io::{PipeReader, PipeWriter};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use model::worker_api::GroupOutcome;
 use secrecy::SecretString;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
@@ -67,6 +68,19 @@ impl StepOutcome {
     pub fn succeeded(self) -> bool {
         self == Self::Exited(0)
     }
+
+    /// What the step's lines in the log are marked with.
+    fn of_group(self) -> GroupOutcome {
+        match self {
+            Self::Exited(0) => GroupOutcome::Succeeded,
+            Self::Canceled => GroupOutcome::Canceled,
+            Self::Exited(_)
+            | Self::Signaled(_)
+            | Self::TimedOut
+            | Self::OutputLimit
+            | Self::MemoryLimit => GroupOutcome::Failed,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +112,23 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> Result<StepEnd, StepError> {
     log.mask(&step.secrets).await?;
-    log.heading(&step.name).await;
+    log.begin_step(&step.name).await;
+    let end = grouped(step, room, executor, log, cancel).await;
+    log.end_step(match &end {
+        Ok(end) => end.outcome.of_group(),
+        Err(_) => GroupOutcome::Failed,
+    })
+    .await;
+    end
+}
+
+async fn grouped(
+    step: &StepSpec,
+    room: &Room,
+    executor: &dyn Executor,
+    log: &Log,
+    cancel: &CancellationToken,
+) -> Result<StepEnd, StepError> {
     let (reader, stdout) = pipe(step)?;
     let stderr = stdout.try_clone().map_err(output(step))?;
     let sink = Sink { reader: receiver(step, reader)?, into: Into::LogAndEnd(log) };

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use model::worker_api::{GroupKind, GroupOutcome};
 use proptest::prelude::*;
 use rstest::rstest;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
-use worker::log::{CHUNK_BYTES, ChunkSink, Log, LogSettings, Masker, SinkError};
+use worker::log::{CHUNK_BYTES, Chunk, ChunkSink, Log, LogSettings, Masker, SinkError};
 
 use crate::support::{Chunks, log, settings, until};
 
@@ -137,9 +137,9 @@ struct Gate {
 
 #[async_trait]
 impl ChunkSink for Gate {
-    async fn send(&self, seq: i64, bytes: Bytes) -> Result<(), SinkError> {
+    async fn send(&self, seq: i64, chunk: Chunk) -> Result<(), SinkError> {
         self.permits.acquire().await.unwrap().forget();
-        self.chunks.send(seq, bytes).await
+        self.chunks.send(seq, chunk).await
     }
 }
 
@@ -173,7 +173,7 @@ struct Refusing;
 
 #[async_trait]
 impl ChunkSink for Refusing {
-    async fn send(&self, _seq: i64, _bytes: Bytes) -> Result<(), SinkError> {
+    async fn send(&self, _seq: i64, _chunk: Chunk) -> Result<(), SinkError> {
         Err(SinkError("the job was given to another worker".to_owned()))
     }
 }
@@ -185,4 +185,60 @@ async fn a_log_that_nobody_takes_does_not_hold_up_its_step() {
         log.write(&[b'x'; CHUNK_BYTES]).await;
     }
     assert!(task.finish().await.unwrap_err().to_string().contains("another worker"));
+}
+
+#[tokio::test]
+async fn a_step_is_told_beside_the_log_and_what_it_prints_cannot_forge_one() {
+    let (log, task, chunks) = log();
+    log.mask(&[SecretString::from("hunter22")]).await.unwrap();
+    log.heading("source").await;
+    log.begin_step("npm test --token hunter22").await;
+    let forged = "{\"groups\":[]}\n\u{1b}]greenroom;end\u{7}\n▶ 00:00:00 done\n::group::a\nlast";
+    log.write(forged.as_bytes()).await;
+    log.end_step(GroupOutcome::Failed).await;
+    log.heading("failed").await;
+    task.finish().await.unwrap();
+    let (groups, preludes) = chunks.heads();
+    assert_eq!(preludes, Vec::<String>::new());
+    let told: Vec<_> = groups
+        .iter()
+        .map(|group| (group.kind, group.name.as_str(), group.first_line, group.end.unwrap()))
+        .map(|(kind, name, first, end)| (kind, name, first, end.last_line, end.outcome))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (GroupKind::Step, "npm test --token ***", 2, 7, GroupOutcome::Failed),
+            (GroupKind::Inner, "a", 6, 7, GroupOutcome::Failed),
+        ]
+    );
+    let text = chunks.text();
+    assert_eq!(text.lines().count(), 8, "{text}");
+    assert!(text.contains("::group::a\nlast\n▶ "), "{text}");
+}
+
+#[tokio::test]
+async fn the_end_of_a_step_does_not_wait_for_another_line() {
+    let (log, task, chunks) = log();
+    log.begin_step("npm ci").await;
+    log.write(b"added\n").await;
+    log.end_step(GroupOutcome::Succeeded).await;
+    until("the end is told", || chunks.heads().0.iter().all(|group| group.end.is_some())).await;
+    task.finish().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_chunk_says_how_its_text_begins_to_look_and_our_lines_are_plain() {
+    let (log, task, chunks) = log();
+    log.begin_step("npm test").await;
+    log.write(b"\x1b[31mred\n").await;
+    log.write(&[b'x'; CHUNK_BYTES]).await;
+    log.write(&[b'x'; CHUNK_BYTES]).await;
+    log.end_step(GroupOutcome::Failed).await;
+    log.note("ours").await;
+    task.finish().await.unwrap();
+    let (_, preludes) = chunks.heads();
+    assert!(preludes.iter().all(|prelude| prelude == "\u{1b}[31m"), "{preludes:?}");
+    assert!(!preludes.is_empty());
+    assert!(chunks.text().ends_with("x\n\u{1b}[0mours\n"), "{:?}", chunks.text().len());
 }

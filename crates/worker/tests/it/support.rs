@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use model::worker_api::{LogGroup, LogHead};
 use model::{CommitSha, JobId};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use worker::log::{ChunkSink, Log, LogSettings, LogTask, SinkError};
+use worker::log::{Chunk, ChunkSink, Log, LogSettings, LogTask, SinkError};
 use worker::sandbox::{Executor, ExecutorKind, Limits, Room, SandboxSettings, WorkDirectory, open};
 use worker::step::{Command as StepCommand, StepEnd, StepSpec, run};
 
@@ -91,25 +91,40 @@ pub(crate) fn bash(line: &str) -> StepSpec {
 
 /// Keeps what it is sent, and checks that the numbers follow each other.
 #[derive(Default)]
-pub(crate) struct Chunks(Mutex<Vec<Bytes>>);
+pub(crate) struct Chunks(Mutex<Vec<Chunk>>);
 
 impl Chunks {
     pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().concat()).unwrap()
+        let bytes: Vec<u8> =
+            self.0.lock().unwrap().iter().flat_map(|chunk| chunk.bytes.to_vec()).collect();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// The groups as they were told last, and the preludes that were not empty.
+    pub(crate) fn heads(&self) -> (Vec<LogGroup>, Vec<String>) {
+        let heads: Vec<LogHead> =
+            self.0.lock().unwrap().iter().map(|chunk| chunk.head.clone()).collect();
+        let preludes = heads.iter().map(|head| head.prelude.clone());
+        let preludes = preludes.filter(|prelude| !prelude.is_empty()).collect();
+        let mut groups: BTreeMap<u32, LogGroup> = BTreeMap::new();
+        for group in heads.into_iter().flat_map(|head| head.groups) {
+            groups.insert(group.ordinal, group);
+        }
+        (groups.into_values().collect(), preludes)
     }
 
     pub(crate) fn sizes(&self) -> Vec<usize> {
-        self.0.lock().unwrap().iter().map(Bytes::len).collect()
+        self.0.lock().unwrap().iter().map(|chunk| chunk.bytes.len()).collect()
     }
 }
 
 #[async_trait]
 impl ChunkSink for Chunks {
-    async fn send(&self, seq: i64, bytes: Bytes) -> Result<(), SinkError> {
+    async fn send(&self, seq: i64, chunk: Chunk) -> Result<(), SinkError> {
         let mut chunks = self.0.lock().unwrap();
         assert_eq!(seq, i64::try_from(chunks.len()).unwrap(), "chunks are numbered from 0");
-        assert!(!bytes.is_empty(), "an empty chunk says nothing");
-        chunks.push(bytes);
+        assert!(!chunk.bytes.is_empty() || !chunk.head.groups.is_empty(), "it says nothing");
+        chunks.push(chunk);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use model::JobId;
 use model::worker_api::{
-    Assignment, AwsCredentials, Checkout, Directive, Finish, StoredArtifact, Task,
+    Assignment, AwsCredentials, Checkout, Directive, Finish, Progress, StoredArtifact, Task,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,6 +25,8 @@ pub(crate) const LEASE_SECONDS: u32 = 3;
 pub(crate) struct State {
     pub(crate) queue: Vec<Assignment>,
     pub(crate) finished: Vec<(JobId, Finish)>,
+    /// What jobs said of how far they are, in the order in which it came.
+    pub(crate) progress: Vec<Progress>,
     log: BTreeMap<JobId, BTreeMap<i64, Vec<u8>>>,
     pub(crate) artifact: Vec<u8>,
     pub(crate) checkout: Option<Checkout>,
@@ -167,10 +169,21 @@ impl Server {
                 }
             },
             ("POST", ["jobs", id, "log"]) => {
-                let seq = query.rsplit_once("seq=").expect("a number").1.parse().expect("a number");
+                let number = |key: &str| {
+                    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+                    let mut found = pairs.filter(|(name, _)| *name == key);
+                    found.next().map(|(_, value)| value.parse::<usize>().expect("a number"))
+                };
+                let seq = i64::try_from(number("seq").expect("it is numbered")).expect("a number");
+                let body = body[number("head").unwrap_or(0)..].to_vec();
                 let mut state = self.state();
                 let log = state.log.entry(id.parse().expect("an id")).or_default();
                 log.entry(seq).or_insert(body);
+                (204, Vec::new())
+            }
+            ("POST", ["jobs", _, "progress"]) => {
+                let progress = serde_json::from_slice(&body).expect("a word");
+                self.state().progress.push(progress);
                 (204, Vec::new())
             }
             ("POST", ["jobs", _, "checkout"]) => {

@@ -9,7 +9,7 @@ use model::finding::Check;
 use model::job::{FailureKind, Outcome};
 use model::outside::Left;
 use model::pipeline::{Framework, Service};
-use model::worker_api::{DeployedStack, Finish, JobResult, RemoveHow, Target, Task};
+use model::worker_api::{DeployedStack, Finish, JobResult, Progress, RemoveHow, Target, Task};
 use serde_json::json;
 
 use crate::aws::LocalAws;
@@ -83,6 +83,9 @@ async fn a_template_is_deployed_by_a_change_set_and_removed_with_proof() {
     let stack = local(&bench).stacks.look(&name).await.expect("AWS answers").expect("a stack");
     assert_eq!(stack.tags["greenroom:service"], "net");
     assert_eq!(stack.tags["greenroom:build"], "7");
+    let so_far = || bench.server.state().progress.last().cloned();
+    let whole = Some(Progress { done: 1, total: 1, doing: None });
+    assert_eq!(so_far(), whole, "all that the template has");
     let calls = bench.server.state().calls.clone();
     assert_eq!(calls.iter().filter(|call| call.ends_with("checkout")).count(), 1, "to package");
 
@@ -90,9 +93,11 @@ async fn a_template_is_deployed_by_a_change_set_and_removed_with_proof() {
     assert_eq!(finish.outcome, Outcome::Succeeded, "{log}");
     assert!(log.contains("is as wanted already"), "{log}");
 
+    bench.server.state().progress.clear();
     let (finish, log) = bench.remove(service.clone(), dev(), &[&name]).await;
     assert_eq!(finish.outcome, Outcome::Succeeded, "{log}");
     assert!(log.contains(&format!("stack {name} is gone, verified")), "{log}");
+    assert_eq!(so_far(), whole, "all that the stack had");
     let (finish, log) = bench.remove(service, dev(), &[]).await;
     assert_eq!(finish.outcome, Outcome::Succeeded, "{log}");
     assert!(log.contains("nothing to remove"), "{log}");

@@ -10,24 +10,15 @@ mod source;
 use std::collections::BTreeMap;
 
 use model::CommitSha;
-use model::compose;
-use model::job::FailureKind;
-use model::pipeline::{PipelineFile, Problem, Service};
+use model::pipeline::{PipelineFile, Service};
 use model::plan::Findings;
 
 use self::changes::Past;
 use self::source::Source;
 use super::context::Job;
 use super::halt::Halt;
-use crate::detect::{self, Detected, Listing, configuration};
+use crate::detect::{self, Detected, Way, configuration};
 use crate::git::Mirror;
-
-const PIPELINE_FILE: &str = "greenroom.yml";
-/// The same, as it is not read.
-const MISNAMED: &str = "greenroom.yaml";
-const COMPOSE_FILES: [&str; 3] =
-    ["serverless-compose.yml", "serverless-compose.yaml", "serverless-compose.json"];
-const COMPOSE_PROGRAMS: [&str; 2] = ["serverless-compose.ts", "serverless-compose.js"];
 
 pub(super) async fn run(
     job: &Job,
@@ -69,64 +60,21 @@ async fn services(job: &Job, mirror: &Mirror) -> Result<(PipelineFile, Vec<Servi
 }
 
 async fn pipeline_file(source: &mut Source<'_>) -> Result<PipelineFile, Halt> {
-    source.read(&[PIPELINE_FILE.to_owned()]).await?;
-    let listing = source.listing();
-    if !listing.files.contains(PIPELINE_FILE) {
-        if listing.files.contains(MISNAMED) {
-            return Err(configuration(format!(
-                "{MISNAMED} is not read: rename it to {PIPELINE_FILE}"
-            ))
-            .into());
-        }
-        return Ok(PipelineFile::default());
-    }
-    parsed(PIPELINE_FILE, &listing, model::pipeline::parse)
+    source.read(&[detect::PIPELINE_FILE.to_owned()]).await?;
+    Ok(detect::pipeline(&source.listing())?)
 }
 
-/// The services by the first of the three that names any.
+/// The services by the first of the ways that names any.
 async fn located(
     job: &Job,
     source: &mut Source<'_>,
     pipeline: &PipelineFile,
 ) -> Result<Detected, Halt> {
-    let there = |name: &&&str| source.listing().files.contains(**name);
-    let compose = COMPOSE_FILES.iter().find(there).copied();
-    let program = COMPOSE_PROGRAMS.iter().find(there).copied();
-    if !pipeline.services.is_empty() {
-        source.glance(&detect::wanted_by_name(pipeline)).await?;
-        let mut detected = detect::named(pipeline, &source.listing())?;
-        detected.remarks.extend(compose.map(|file| {
-            format!("{file} is there too and not read: {PIPELINE_FILE} names the services")
-        }));
-        return Ok(detected);
+    let way = detect::way(pipeline, source.listing().files);
+    let texts = detect::texts(way, pipeline, source.listing().files);
+    match way {
+        Way::Compose(_) => source.read(&texts).await?,
+        Way::Named | Way::Looked => source.glance(&texts).await?,
     }
-    if let Some(file) = compose {
-        source.read(&[file.to_owned()]).await?;
-        let services = parsed(file, &source.listing(), compose::parse)?;
-        return Ok(detect::composed(file, services, &source.listing())?);
-    }
-    let wanted = detect::wanted_by_detection(source.listing().files);
-    source.glance(&wanted).await?;
-    let mut detected = detect::detected(&source.listing(), &job.assignment().repository);
-    detected.remarks.extend(program.map(|file| {
-        format!(
-            "{file} is a program and not read: name the services and their order in {PIPELINE_FILE}"
-        )
-    }));
-    Ok(detected)
-}
-
-/// A file that was read, parsed; its problems with their places.
-fn parsed<T>(
-    file: &str,
-    listing: &Listing<'_>,
-    parse: impl FnOnce(&str) -> Result<T, Vec<Problem>>,
-) -> Result<T, Halt> {
-    let bytes = listing.texts.get(file).map(Vec::as_slice).unwrap_or_default();
-    let text = std::str::from_utf8(bytes)
-        .map_err(|_| configuration(format!("{file} is not UTF-8 text; save it as UTF-8")))?;
-    parse(text).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(|problem| problem.located(file)).collect();
-        Halt::failed(FailureKind::Configuration, lines.join("\n"))
-    })
+    Ok(detect::found(way, pipeline, &source.listing(), &job.assignment().repository)?)
 }

@@ -21,7 +21,7 @@ use crate::job::halt::Halt;
 use crate::job::retries::{Misfire, Retries};
 use crate::job::stack::{self, Watch};
 use crate::job::steps::{Access, failure};
-use crate::job::{install, package};
+use crate::job::{install, package, progress};
 use crate::step::{Order, StepOutcome};
 
 /// What came of the framework's own removal.
@@ -210,7 +210,7 @@ impl<'a> Attempt<'a> {
             let (mut on_event, events) = stack::collector();
             let emptying = self.stacks.empty_buckets(&held, &mut on_event);
             // What is not empty then is told when the stack does not go because of it.
-            job.or_stopped(stack::logged(job.log(), events, emptying)).await?;
+            job.or_stopped(stack::logged(job, events, emptying)).await?;
             self.holdings.push(held);
         }
         Ok(())
@@ -227,6 +227,7 @@ impl<'a> Attempt<'a> {
         loop {
             let credentials = job.credentials().await?;
             let names = self.names.as_deref().unwrap_or_default();
+            job.progress().expect(progress::of_removal(job, names, self.stacks).await?);
             let watch = Watch::begin(job, self.stacks, names).await?;
             let step = job.step(order, &ground.scene, Access::Aws(&credentials));
             let (end, cause) = watch.over(step).await;

@@ -14,7 +14,7 @@ use model::worker_api::RemoveHow;
 use crate::job::context::Job;
 use crate::job::halt::Halt;
 use crate::job::retries::{Misfire, Retries};
-use crate::job::stack;
+use crate::job::{progress, stack};
 
 /// A resource that stays although its stack is gone.
 pub(in crate::job) struct Kept {
@@ -38,6 +38,7 @@ pub(in crate::job) async fn gone(
     // In an ARN the name stands before the last part.
     let name = name_or_id.rsplit('/').nth(1).unwrap_or(name_or_id);
     let mut retries = Retries::of(job, Doing::Remove);
+    job.progress().expect(progress::of_removal(job, &[name.to_owned()], stacks).await?);
     let mut tries = 0;
     loop {
         tries += 1;
@@ -45,9 +46,10 @@ pub(in crate::job) async fn gone(
         let token = format!("{}-{tries}", job.token());
         let (mut on_event, events) = stack::collector();
         let removing = stacks.remove(name_or_id, &token, how, stack::patience(job), &mut on_event);
-        let (removal, _) = job.or_stopped(stack::logged(job.log(), events, removing)).await?;
+        let (removal, _) = job.or_stopped(stack::logged(job, events, removing)).await?;
         let misfire = match removal {
             Ok(Removal::Removed { retained, .. }) => {
+                job.progress().complete();
                 job.log().heading(&format!("stack {name} is gone, verified")).await;
                 let kept = |resource| Kept { stack: name.to_owned(), resource };
                 return Ok(retained.into_iter().map(kept).collect());
@@ -90,7 +92,7 @@ pub(super) async fn no_logs(
     for held in holdings {
         let (mut on_event, events) = stack::collector();
         let deleting = stacks.delete_logs(held, &stayed, &mut on_event);
-        job.or_stopped(stack::logged(job.log(), events, deleting)).await?;
+        job.or_stopped(stack::logged(job, events, deleting)).await?;
     }
     Ok(())
 }

@@ -13,16 +13,10 @@ fn described(files: &[(&str, &str)]) -> Result<Vec<Service>, Failure> {
         files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
     let names: BTreeSet<String> = texts.keys().cloned().collect();
     let listing = Listing { files: &names, texts: &texts };
-    let located = match texts.get("greenroom.yml") {
-        Some(text) => {
-            let file = model::pipeline::parse(&String::from_utf8_lossy(text)).expect("a file");
-            crate::detect::named(&file, &listing)?
-        }
-        None => {
-            let repository = "acme/workshop".parse().expect("a repository");
-            crate::detect::detected(&listing, &repository)
-        }
-    };
+    let repository = "acme/workshop".parse().expect("a repository");
+    let pipeline = crate::detect::pipeline(&listing)?;
+    let way = crate::detect::way(&pipeline, listing.files);
+    let located = crate::detect::found(way, &pipeline, &listing, &repository)?;
     all(&"workshop".parse().expect("an app"), located.services, &listing)
 }
 
