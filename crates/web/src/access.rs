@@ -1,109 +1,226 @@
-//! Who may see and use the pages, until there is a login.
+//! Who stands at the door: a session, a token, somebody on this machine, or anybody.
 //!
-//! What always holds: without a token only a person on this machine gets in, and only when the
-//! server is set so. A request that came through a proxy, or under a host name that is not this
+//! What always holds: without having signed in only a person on this machine gets in, and only when
+//! the server is set so and nobody can sign in with GitHub; or everybody, to read, where that is
+//! switched on. A request that came through a proxy, or under a host name that is not this
 //! machine's (DNS rebinding), is not local; nor is one that a step made out of its sandbox
-//! ([`crate::peer`]). A page's form is taken only from a page of ours
-//! (`Sec-Fetch-Site`, or `Origin` where a browser does not send it).
+//! ([`crate::peer`]). A session ends with the token or the person that it stands for.
 
 use std::net::SocketAddr;
 
-use askama::Template;
 use axum::Router;
-use axum::extract::{ConnectInfo, Form, Request, State as Extract};
-use axum::http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
+use axum::extract::{ConnectInfo, Request, State as Extract};
+use axum::http::header::HOST;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use model::permission::{Action, Role};
-use serde::Deserialize;
+use model::SessionId;
+use model::permission::{Action, Rights, Role};
 use store::audit::Via;
+use store::session::{Owner, Session};
 
-use crate::auth::{self, Caller};
+use crate::auth::{self, Caller, Who};
 use crate::error::{Error, Result};
-use crate::page::Shell;
+use crate::extract::escape;
+use crate::login::{self, flow, roles};
+use crate::page;
 use crate::peer::{self, Connection};
+use crate::rights::{Needs, Routes};
+use crate::session::{self, Kind};
 use crate::state::{Access, State};
 
-const COOKIE_NAME: &str = "greenroom_token";
-const COOKIE_SECONDS: u32 = 30 * 24 * 60 * 60;
+/// Whoever needs not sign in is called so.
+pub(crate) const LOCAL: &str = "someone on this machine";
+/// Whoever reads where everybody may.
+pub(crate) const ANYONE: &str = "anyone";
 /// Headers that a proxy adds: behind one every peer is local.
 const PROXY_HEADERS: [&str; 5] =
     ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
 
-pub(crate) fn routes() -> Router<State> {
-    Router::new().route("/sign-in", get(form).post(sign_in)).route("/sign-out", post(sign_out))
+/// Before the door: open to everybody.
+pub(crate) fn open() -> Router<State> {
+    Router::new()
+        .route("/login", get(flow::show))
+        .route("/login/github", post(flow::to_github))
+        .route("/login/token", post(flow::with_token))
+        .route(login::CALLBACK, get(flow::returned))
 }
 
-/// Lets through who may read, and says who it is ([`Caller`]) to the handlers.
+/// The addresses of [`open`], for who goes through all there are.
+pub(crate) const OPEN: [(Method, &str); 4] = [
+    (Method::GET, "/login"),
+    (Method::POST, "/login/github"),
+    (Method::POST, "/login/token"),
+    (Method::GET, login::CALLBACK),
+];
+
+/// For whoever signed in, whatever they may.
+pub(crate) fn own() -> Routes {
+    let own = Needs::SignedIn;
+    Routes::new()
+        .get("/account", own, page::account::show)
+        .post("/account/check", own, page::account::check)
+        .post("/account/sessions/{id}/end", own, page::account::end)
+        .post("/logout", own, flow::sign_out)
+        .post("/logout/everywhere", own, flow::sign_out_everywhere)
+}
+
+/// Lets through who signed in, and who may read without it; says who it is ([`Caller`]) to the
+/// handlers. What they may, each route says.
 pub(crate) async fn people_only(
     Extract(state): Extract<State>,
     request: Request,
     next: Next,
 ) -> Result<Response> {
     let (mut parts, body) = request.into_parts();
-    let caller = match caller(&state, &parts).await? {
-        Some(caller) => caller,
-        None if parts.method == Method::GET && wants_page(&parts.headers) => {
-            let back = parts.uri.path_and_query().map_or("/", |there| there.as_str());
-            return Ok(sign_in_page(back, None).into_response());
-        }
-        None => {
-            return Err(Error::Unauthorized(
-                "sign in with a token, or send it: `Authorization: Bearer …` (made by \
-                 `greenroom token create`)"
-                    .into(),
-            ));
-        }
-    };
-    caller.may(Action::Read)?;
-    if parts.method != Method::GET && parts.method != Method::HEAD {
-        same_site(&parts.headers)?;
+    let Some(caller) = caller(&state, &parts).await? else { return nobody(&parts) };
+    if !caller.rights.allows_somewhere(Action::Read) && !is_own(parts.uri.path()) {
+        return no_rights(&state, &caller, &parts).await;
     }
+    let is_page = wants_page(&parts.headers) && parts.method == Method::GET;
+    let is_anyone = caller.who == Who::Anyone;
+    let back = path_of(&parts.uri).to_owned();
     parts.extensions.insert(caller);
-    Ok(next.run(Request::from_parts(parts, body)).await)
+    let response = next.run(Request::from_parts(parts, body)).await;
+    // there may be more to see for who signs in
+    if is_anyone && is_page && response.status() == StatusCode::UNAUTHORIZED {
+        return Ok(to_login(&back));
+    }
+    Ok(response)
 }
 
+/// The pages about oneself.
+fn is_own(path: &str) -> bool {
+    ["/account", "/logout"].iter().any(|own| {
+        path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+fn nobody(parts: &Parts) -> Result<Response> {
+    if parts.method == Method::GET && wants_page(&parts.headers) {
+        return Ok(to_login(path_of(&parts.uri)));
+    }
+    Err(Error::Unauthorized(
+        "sign in at /login, or send a token: `Authorization: Bearer …` (made by `greenroom token \
+         create`)"
+            .into(),
+    ))
+}
+
+fn path_of(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |there| there.as_str())
+}
+
+fn to_login(back: &str) -> Response {
+    Redirect::to(&format!("/login?back={}", escape(back))).into_response()
+}
+
+/// Somebody is there, and may nothing.
+async fn no_rights(state: &State, caller: &Caller, parts: &Parts) -> Result<Response> {
+    match &caller.who {
+        Who::Person { .. } if wants_page(&parts.headers) => {
+            page::account::no_rights(state, caller).await
+        }
+        Who::Person { .. }
+        | Who::Token { .. }
+        | Who::Embedded
+        | Who::Local
+        | Who::Anyone
+        | Who::Setup => {
+            Err(Error::Forbidden(format!("{} may not read anything here", caller.name)))
+        }
+    }
+}
+
+/// A browser that opens a page, not a script or a program.
 fn wants_page(headers: &HeaderMap) -> bool {
     headers
         .get("accept")
         .and_then(|value| value.to_str().ok())
-        .is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*"))
+        .is_some_and(|accept| accept.contains("text/html"))
 }
 
 async fn caller(state: &State, request: &Parts) -> Result<Option<Caller>> {
     let headers = &request.headers;
-    let shown = auth::bearer_token(headers).or_else(|| cookie(headers));
     let connection = request.extensions.get::<ConnectInfo<Connection>>().map(|info| info.0);
     let (via, from) = (Via::Page, connection.map(|connection| connection.peer.ip()));
-    if let Some(token) = shown
-        && let Some(caller) = auth::by_token(state, token).await?
-    {
+    let known = match auth::bearer_token(headers) {
+        Some(token) => auth::by_token(state, token).await?,
+        None => None,
+    };
+    let known = match (known, session::read(state, headers, Kind::Session)) {
+        (None, Some(cookie)) => by_session(state, cookie).await?,
+        (known, _) => known,
+    };
+    if let Some(caller) = known {
         return Ok(Some(Caller { via, from, ..caller }));
     }
-    let local = match (state.settings.access, connection) {
-        (Access::Loopback, Some(connection)) => {
-            is_local(connection.peer, &request.uri, headers, &state.settings.public_url)
-                && tokio::task::spawn_blocking(move || peer::is_outside_sandboxes(connection))
-                    .await
-                    .map_err(Error::internal)?
-        }
-        (Access::Loopback, None) | (Access::Token, _) => false,
+    let is_open = state.settings.access == Access::Loopback && !login::is_possible(state);
+    if let Some(connection) = connection.filter(|_| is_open)
+        && is_local(connection.peer, &request.uri, headers, &state.settings.public_url)
+        && tokio::task::spawn_blocking(move || peer::is_outside_sandboxes(connection))
+            .await
+            .map_err(Error::internal)?
+    {
+        let rights = Rights::everywhere(Role::Admin);
+        return Ok(Some(Caller { name: LOCAL.into(), rights, who: Who::Local, via, from }));
+    }
+    let anyone = || {
+        let rights = Rights::everywhere(Role::Viewer);
+        Caller { name: ANYONE.into(), rights, who: Who::Anyone, via, from }
     };
-    let name = "someone on this machine".into();
-    Ok(local.then_some(Caller { name, role: Role::Admin, via, from }))
+    Ok(state.settings.login.anonymous_read.then(anyone))
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
-        .filter(|token| !token.is_empty())
+async fn by_session(state: &State, cookie: &str) -> Result<Option<Caller>> {
+    let (now, hash) = (state.now(), store::token::hash(cookie));
+    let mut conn = state.db.acquire().await?;
+    let Some(Session { id, owner, .. }) = store::session::find(&mut conn, &hash, now).await? else {
+        return Ok(None);
+    };
+    match owner {
+        Owner::Token(token) => {
+            let token = store::token::find(&mut conn, token).await?;
+            let Some(token) = token.filter(|token| token.is_valid(now)) else { return Ok(None) };
+            store::token::used(&mut conn, &token, now).await?;
+            Ok(Some(auth::of_token(token, Some(id))))
+        }
+        Owner::Person(person) => {
+            let person = store::person::find(&mut conn, person).await?;
+            drop(conn);
+            let Some(person) = person else { return Ok(None) };
+            let standing = roles::standing(state, person).await?;
+            Ok(Some(of_person(standing, id)))
+        }
+    }
+}
+
+fn of_person(
+    (person, rights, known): (store::person::Person, Rights, model::people::Known),
+    session: SessionId,
+) -> Caller {
+    Caller {
+        name: person.login.to_string(),
+        rights,
+        who: Who::Person { person: Box::new(person), known, session },
+        via: Via::Page,
+        from: None,
+    }
+}
+
+/// The same caller as GitHub sees them at this moment: before what cannot be taken back.
+pub(crate) async fn looked_at_now(state: &State, caller: Caller) -> Result<Caller> {
+    match caller.who {
+        Who::Person { person, session, .. } => {
+            roles::look(state, &person).await?;
+            let (via, from) = (caller.via, caller.from);
+            let caller = of_person(roles::standing(state, *person).await?, session);
+            Ok(Caller { via, from, ..caller })
+        }
+        Who::Anyone | Who::Local | Who::Embedded | Who::Setup | Who::Token { .. } => Ok(caller),
+    }
 }
 
 fn is_local(peer: SocketAddr, uri: &Uri, headers: &HeaderMap, public_url: &str) -> bool {
@@ -131,89 +248,6 @@ fn without_port(host: &str) -> &str {
         }
         Some(_) | None => host,
     }
-}
-
-/// A form of another site must not act in the name of who looks at it.
-fn same_site(headers: &HeaderMap) -> Result<()> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let same = match (text("sec-fetch-site"), text(ORIGIN.as_str())) {
-        (Some(site), _) => site == "same-origin" || site == "none",
-        (None, Some(origin)) => origin
-            .split_once("://")
-            .is_some_and(|(_, host)| text(HOST.as_str()).is_some_and(|own| own == host)),
-        // no browser: nothing sends a stranger's cookies
-        (None, None) => true,
-    };
-    if same {
-        Ok(())
-    } else {
-        Err(Error::Forbidden("this form was sent by another site: use the page's own".into()))
-    }
-}
-
-#[derive(Template)]
-#[template(path = "sign_in.html")]
-struct SignIn<'a> {
-    shell: Shell,
-    back: &'a str,
-    problem: Option<&'a str>,
-}
-
-fn sign_in_page(back: &str, problem: Option<&str>) -> Response {
-    let page = SignIn { shell: Shell::plain("Sign in"), back: own_path(back), problem };
-    match page.render() {
-        Ok(html) => (axum::http::StatusCode::UNAUTHORIZED, Html(html)).into_response(),
-        Err(error) => Error::from(error).into_response(),
-    }
-}
-
-async fn form() -> Response {
-    sign_in_page("/", None)
-}
-
-#[derive(Deserialize)]
-struct Given {
-    token: String,
-    #[serde(default)]
-    back: String,
-}
-
-async fn sign_in(
-    Extract(state): Extract<State>,
-    headers: HeaderMap,
-    Form(given): Form<Given>,
-) -> Result<Response> {
-    same_site(&headers)?;
-    let token = given.token.trim();
-    let known = auth::by_token(&state, token).await?;
-    if !known.is_some_and(|caller| caller.role.allows(Action::Read)) {
-        let problem = "This token is not known here, was revoked, or may not read.";
-        return Ok(sign_in_page(&given.back, Some(problem)));
-    }
-    Ok(with_cookie(&state, token, COOKIE_SECONDS, own_path(&given.back)))
-}
-
-async fn sign_out(Extract(state): Extract<State>, headers: HeaderMap) -> Result<Response> {
-    same_site(&headers)?;
-    Ok(with_cookie(&state, "", 0, "/"))
-}
-
-fn with_cookie(state: &State, token: &str, seconds: u32, to: &str) -> Response {
-    let secure = if state.settings.public_url.starts_with("https://") { "; Secure" } else { "" };
-    let cookie =
-        format!("{COOKIE_NAME}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    let mut response = Redirect::to(to).into_response();
-    if let Ok(value) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(SET_COOKIE, value);
-    }
-    response
-}
-
-/// Where to go on: only on this server.
-fn own_path(path: &str) -> &str {
-    let own =
-        path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
-    if own { path } else { "/" }
 }
 
 #[cfg(test)]
@@ -253,21 +287,8 @@ mod tests {
     }
 
     #[test]
-    fn a_form_of_another_site_is_refused() {
-        assert!(same_site(&headers(&[("sec-fetch-site", "same-origin")])).is_ok());
-        assert!(same_site(&headers(&[("sec-fetch-site", "cross-site")])).is_err());
-        assert!(same_site(&headers(&[("sec-fetch-site", "same-site")])).is_err());
-        let host = ("host", "localhost:8080");
-        assert!(same_site(&headers(&[host, ("origin", "http://localhost:8080")])).is_ok());
-        assert!(same_site(&headers(&[host, ("origin", "http://evil.example")])).is_err());
-        assert!(same_site(&headers(&[host, ("origin", "null")])).is_err());
-    }
-
-    #[test]
-    fn signing_in_leads_nowhere_else() {
-        assert_eq!(own_path("/apps/workshop/builds/1?job=2"), "/apps/workshop/builds/1?job=2");
-        for elsewhere in ["//evil.example", "https://evil.example", "/\\evil.example", ""] {
-            assert_eq!(own_path(elsewhere), "/");
-        }
+    fn the_pages_about_oneself_are_these_and_not_what_begins_alike() {
+        assert!(is_own("/account") && is_own("/account/sessions/1/end") && is_own("/logout"));
+        assert!(!is_own("/accounts") && !is_own("/") && !is_own("/apps/account"));
     }
 }

@@ -3,17 +3,21 @@
 //!
 //! What always holds: all of it is the caller's transaction, so an app is never half applied, and
 //! a dry run is the same work rolled back. Applying a file twice changes nothing the second time.
-//! A secret's value is never part of an answer.
+//! Every change leaves a numbered revision behind, and nobody else changes the app meanwhile. A
+//! secret's value is never part of an answer.
 
 use chrono::{DateTime, Utc};
-use model::app::{AppFile, Change, SecretInput, SecretTimes, Settings, diff, digest_of};
+use model::app::{
+    AppFile, Change, SecretInput, SecretPlace, SecretSource, SecretTimes, Settings, Value, diff,
+    digest_of,
+};
 use model::rule::Preview;
 use model::stage::{StageKind, same_stage};
-use model::{AppId, AppName, StageName};
+use model::{AppId, AppName, ParameterKey, StageName};
 use secrecy::{ExposeSecret, SecretString};
 use store::PgConnection;
 use store::app::App;
-use store::audit::{Deed, Entry};
+use store::audit::{Deed, Entry, Via};
 use store::secret::Secrets;
 use store::stage::Stage;
 use store::vault::Vault;
@@ -29,6 +33,27 @@ pub struct Applied {
     /// The stages in which something runs with parameters that this changed: they are in force
     /// there with the next deployment.
     pub parameters_changed: Vec<StageName>,
+    /// The number of the settings in force after it.
+    pub revision: i64,
+}
+
+/// Who applies a file, and what of the process around it counts.
+pub struct Applying<'a> {
+    pub by: &'a str,
+    pub via: Via,
+    /// Reads the environment of the process that applies it.
+    pub lookup: &'a (dyn Fn(&str) -> Option<SecretString> + Send + Sync),
+    pub variables: Variables,
+}
+
+/// What becomes of a secret whose variable (`secret_env`) the settings in force name already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variables {
+    /// The variable is read again: whoever applies a file from a shell means what is set there.
+    Read,
+    /// The stored value stays: the file may have been applied where the variable has another value
+    /// than in the server's own environment, or is not set.
+    Keep,
 }
 
 /// Why a file cannot be put into force.
@@ -41,16 +66,17 @@ pub enum ApplyError {
     Store(#[from] store::Error),
 }
 
-/// Applies `file`. `lookup` reads the environment of the process that applies it.
+/// Applies `file`.
 pub async fn apply(
     conn: &mut PgConnection,
     vault: &Vault,
     file: &AppFile,
-    lookup: &(dyn Fn(&str) -> Option<SecretString> + Send + Sync),
+    applying: &Applying<'_>,
     now: DateTime<Utc>,
     ids: &(dyn Fn() -> Uuid + Send + Sync),
 ) -> Result<Applied, ApplyError> {
     let settings = &file.settings;
+    store::revision::hold(conn, &settings.app).await?;
     let before = store::app::find(conn, &settings.app).await?;
     let stages = match &before {
         Some(app) => store::stage::open(conn, app.id).await?,
@@ -71,7 +97,8 @@ pub async fn apply(
     }
     let times = store::secret::times(conn, id).await?;
     let stored = store::secret::all(conn, vault, id).await?;
-    let wanted = wanted(file, &stored, lookup).map_err(ApplyError::Mistakes)?;
+    let known = before.as_ref().map(|app| &app.settings);
+    let wanted = wanted(file, known, &stored, applying).map_err(ApplyError::Mistakes)?;
     for (at, value) in &wanted {
         let known = stored.get(at);
         if known.is_some_and(|known| known.expose_secret() == value.expose_secret()) {
@@ -98,8 +125,17 @@ pub async fn apply(
         // approvers and freezes may be others by now
         store::build::mark_app(conn, id).await?;
     }
-    Ok(Applied { app: id, created: before.is_none(), changes, parameters_changed })
+    let revision = if changes.is_empty() {
+        store::revision::current(conn, id).await?
+    } else {
+        let who = (applying.by, applying.via);
+        store::revision::insert(conn, id, settings, &changes, who, now).await?
+    };
+    Ok(Applied { app: id, created: before.is_none(), changes, parameters_changed, revision })
 }
+
+/// Who a revision and the audit log name where `greenroom apply` did it.
+pub const COMMAND: &str = "the command line";
 
 /// What the audit log keeps of a file that the command has put into force.
 pub fn by_command(app: &AppName, changes: &[Change], now: DateTime<Utc>) -> Entry {
@@ -194,8 +230,9 @@ async fn put(
 /// The value that each secret parameter is to have.
 fn wanted(
     file: &AppFile,
+    known: Option<&Settings>,
     stored: &Secrets,
-    lookup: &(dyn Fn(&str) -> Option<SecretString> + Send + Sync),
+    applying: &Applying<'_>,
 ) -> Result<Secrets, Vec<(String, String)>> {
     let mut found = Secrets::new();
     let mut mistakes = Vec::new();
@@ -206,7 +243,10 @@ fn wanted(
                 .get(place)
                 .cloned()
                 .ok_or_else(|| "no value is stored for this secret yet: give one".to_owned()),
-            SecretInput::Env(name) => from_environment(name, lookup),
+            SecretInput::Env(name) => match kept(place, name, known, stored, applying.variables) {
+                Some(value) => Ok(value),
+                None => from_environment(name, applying.lookup),
+            },
         };
         match value {
             Ok(value) => {
@@ -218,6 +258,33 @@ fn wanted(
         }
     }
     if mistakes.is_empty() { Ok(found) } else { Err(mistakes) }
+}
+
+/// The stored value, where the settings in force take it from this variable already and it is to
+/// stay.
+fn kept(
+    (place, key): &(SecretPlace, ParameterKey),
+    variable: &str,
+    known: Option<&Settings>,
+    stored: &Secrets,
+    variables: Variables,
+) -> Option<SecretString> {
+    match variables {
+        Variables::Read => None,
+        Variables::Keep => {
+            let parameters = match place {
+                SecretPlace::Profile(name) => &known?.profiles.get(name)?.parameters,
+                SecretPlace::Stage(name) => &known?.stages.get(name)?.parameters,
+            };
+            let same = match parameters.get(key)? {
+                Value::Secret(SecretSource::SecretEnv(name)) => name == variable,
+                Value::Secret(SecretSource::Given(())) | Value::Plain(_) | Value::Remote(_) => {
+                    false
+                }
+            };
+            stored.get(&(place.clone(), key.clone())).filter(|_| same).cloned()
+        }
+    }
 }
 
 /// Whoever may change settings must not be able to read the server's own credentials through them.

@@ -18,9 +18,39 @@ const SVG: &str = "image/svg+xml";
 const SCHEMA: &str = "application/schema+json";
 const CACHED: &str = "public, max-age=300";
 
-const FILES: [(&str, &str, &str); 6] = [
-    ("greenroom.css", CSS, include_str!("../../../static/greenroom.css")),
-    ("greenroom.js", JAVASCRIPT, include_str!("../../../static/greenroom.js")),
+/// One stylesheet, in the order in which its parts build on each other.
+const STYLESHEET: &str = concat!(
+    include_str!("../../../static/css/tokens.css"),
+    include_str!("../../../static/css/base.css"),
+    include_str!("../../../static/css/shell.css"),
+    include_str!("../../../static/css/component.css"),
+    include_str!("../../../static/css/table.css"),
+    include_str!("../../../static/css/board.css"),
+    include_str!("../../../static/css/build.css"),
+    include_str!("../../../static/css/dialog.css"),
+    include_str!("../../../static/css/log.css"),
+    include_str!("../../../static/css/settings.css"),
+    include_str!("../../../static/css/account.css"),
+    include_str!("../../../static/css/setup.css"),
+    include_str!("../../../static/css/keys.css"),
+    include_str!("../../../static/css/styleguide.css"),
+    include_str!("../../../static/css/narrow.css"),
+);
+
+/// One script, of parts that each do one thing.
+const SCRIPT: &str = concat!(
+    include_str!("../../../static/js/live.js"),
+    include_str!("../../../static/js/time.js"),
+    include_str!("../../../static/js/copy.js"),
+    include_str!("../../../static/js/log.js"),
+    include_str!("../../../static/js/log_tools.js"),
+    include_str!("../../../static/js/keys.js"),
+);
+
+const FILES: [(&str, &str, &str); 7] = [
+    ("greenroom.css", CSS, STYLESHEET),
+    ("greenroom.js", JAVASCRIPT, SCRIPT),
+    ("logo.svg", SVG, include_str!("../../../static/logo.svg")),
     ("icon-idle.svg", SVG, include_str!("../../../static/icon-idle.svg")),
     ("icon-ok.svg", SVG, include_str!("../../../static/icon-ok.svg")),
     ("icon-running.svg", SVG, include_str!("../../../static/icon-running.svg")),
@@ -44,3 +74,6 @@ async fn file(Path(wanted): Path<String>) -> Result<impl IntoResponse> {
         .ok_or_else(|| Error::NotFound(format!("there is no file {wanted:?}")))?;
     Ok(([(CONTENT_TYPE, *kind), (CACHE_CONTROL, CACHED)], *text))
 }
+
+#[cfg(test)]
+mod tests;

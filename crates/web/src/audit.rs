@@ -1,17 +1,27 @@
 //! Writes down what people do, in the transaction in which they do it.
 
-use model::permission::Action;
+use model::permission::{Action, Readable, Scope};
 use model::{AppName, StageName};
 use serde_json::{Value, json};
 use store::PgConnection;
-use store::audit::{Deed, Entry};
+use store::audit::{About, Deed, Entry};
 
 use crate::auth::Caller;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::state::State;
 
 /// What is needed to read the log: it has the addresses that people came from.
 pub(crate) const READERS: Action = Action::Configure;
+
+/// The entries that the caller may read: of this app, or of all that they administer.
+pub(crate) fn readable(caller: &Caller, app: Option<AppName>) -> Result<About> {
+    match (app, caller.rights.allowing(READERS)) {
+        (Some(app), apps) if apps.includes(&app) => Ok(About::Apps(vec![app])),
+        (Some(app), _) => Err(Error::NotFound(format!("there is no app {:?}", app.as_str()))),
+        (None, Readable::All) => Ok(About::All),
+        (None, Readable::These(apps)) => Ok(About::Apps(apps.into_iter().collect())),
+    }
+}
 
 /// What somebody did; where the caller was all there is to say.
 pub(crate) struct Did<'a> {
@@ -52,10 +62,11 @@ pub(crate) async fn record(
     caller: &Caller,
     did: Did<'_>,
 ) -> Result<()> {
+    let scope = did.app.map_or(Scope::Server, Scope::App);
     let entry = Entry {
         at: state.now(),
         who: caller.name.clone(),
-        role: caller.role,
+        role: caller.rights.role(scope),
         via: caller.via,
         from: caller.from,
         deed: did.deed,

@@ -1,33 +1,62 @@
 //! Who calls, and whether that one may.
 //!
 //! What always holds: a token is looked up by its hash and never logged; a token that cannot be
-//! found and one that was revoked get the same answer.
+//! found, one that was revoked and one that is over get the same answer.
 
 use std::net::IpAddr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use model::permission::{Action, Role};
+use model::people::Known;
+use model::permission::{Action, Rights, Role, Scope};
+use model::{AppName, SessionId};
 use secrecy::ExposeSecret;
 use store::audit::Via;
+use store::person::Person;
+use store::session::Owner;
+use store::token::Token;
 
 use crate::error::{Error, Result};
 use crate::state::State;
 
-/// Someone who showed who they are.
+/// Someone who calls, and what they may.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
+    /// As logs and pages call them.
     pub(crate) name: String,
-    pub(crate) role: Role,
+    pub(crate) rights: Rights,
+    pub(crate) who: Who,
     pub(crate) via: Via,
     /// As this server sees it: of a proxy, where there is one.
     pub(crate) from: Option<IpAddr>,
 }
 
+/// How it is known who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// It is not: everybody may look.
+    Anyone,
+    /// By being on this machine.
+    Local,
+    /// The worker inside this process.
+    Embedded,
+    /// By the printed link: for the setup pages alone.
+    Setup,
+    /// By a token, or by a session that was begun with one.
+    Token { token: Box<Token>, session: Option<SessionId> },
+    /// By GitHub, when the session was begun.
+    Person { person: Box<Person>, known: Known, session: SessionId },
+}
+
 impl Caller {
-    pub(crate) fn may(&self, action: Action) -> Result<()> {
-        if self.role.allows(action) {
+    pub(crate) fn allows(&self, action: Action, app: &AppName) -> bool {
+        self.rights.allows(action, Scope::App(app))
+    }
+
+    /// An error that says which role it takes, unless the caller may do it there.
+    pub(crate) fn may(&self, action: Action, scope: Scope<'_>) -> Result<()> {
+        if self.rights.allows(action, scope) {
             return Ok(());
         }
         let needed = match action {
@@ -36,26 +65,56 @@ impl Caller {
             Action::Configure => "admin",
             Action::Work => "worker",
         };
-        Err(Error::Forbidden(format!(
-            "{} has the role {}; this needs {needed}",
-            self.name,
-            self.role.as_str()
-        )))
+        let place = match scope {
+            Scope::Server => "this server".to_owned(),
+            Scope::App(app) => format!("{app}"),
+        };
+        let held = self.held(scope);
+        Err(Error::Forbidden(format!("{} has {held} in {place}; this needs {needed}", self.name)))
+    }
+
+    /// The role there, in words.
+    pub(crate) fn held(&self, scope: Scope<'_>) -> String {
+        self.rights
+            .role(scope)
+            .map_or_else(|| "no role".to_owned(), |role| format!("the role {}", role.as_str()))
+    }
+
+    /// Whether the caller may decide about deploys that these are named to approve.
+    pub(crate) fn may_approve(&self, app: &AppName, approvers: &[String]) -> bool {
+        let role = self.rights.role(Scope::App(app));
+        role.is_some_and(|role| role.may_approve(&self.known(), approvers))
+    }
+
+    /// By what settings name the caller.
+    fn known(&self) -> Known {
+        match &self.who {
+            Who::Anyone | Who::Local | Who::Embedded | Who::Setup => Known::Unnamed,
+            Who::Token { token, .. } => Known::Token(token.name.clone()),
+            Who::Person { known, .. } => known.clone(),
+        }
+    }
+
+    /// The session of the caller's browser, and whose it is.
+    pub(crate) fn session(&self) -> Option<(SessionId, Owner)> {
+        match &self.who {
+            Who::Anyone | Who::Local | Who::Embedded | Who::Setup => None,
+            Who::Token { token, session } => session.map(|id| (id, Owner::Token(token.id))),
+            Who::Person { person, session, .. } => Some((*session, Owner::Person(person.id))),
+        }
     }
 }
 
-/// The caller that the bearer token names, if it may do `action`.
-pub(crate) async fn bearer(state: &State, headers: &HeaderMap, action: Action) -> Result<Caller> {
+/// The caller that the bearer token names.
+pub(crate) async fn bearer(state: &State, headers: &HeaderMap) -> Result<Caller> {
     let token = bearer_token(headers).ok_or_else(|| {
         Error::Unauthorized(
             "send a token: `Authorization: Bearer …` (made by `greenroom token create`)".into(),
         )
     })?;
-    let caller = by_token(state, token).await?.ok_or_else(|| {
-        Error::Unauthorized("this token is not known here, or was revoked".into())
-    })?;
-    caller.may(action)?;
-    Ok(caller)
+    by_token(state, token).await?.ok_or_else(|| {
+        Error::Unauthorized("this token is not known here, was revoked, or is over".into())
+    })
 }
 
 pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
@@ -63,17 +122,37 @@ pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
-/// Comparing hashes takes the same time wherever the texts differ.
-pub(crate) async fn by_token(state: &State, token: &str) -> Result<Option<Caller>> {
-    let hash = digest(&SHA256, token.as_bytes());
+/// The caller that a token names. It is looked up by its hash, so how long that takes tells nothing
+/// of the text.
+pub(crate) async fn by_token(state: &State, text: &str) -> Result<Option<Caller>> {
     if let Some(embedded) = &state.settings.embedded_worker_token {
-        let expected = digest(&SHA256, embedded.expose_secret().as_bytes());
-        if expected.as_ref() == hash.as_ref() {
-            let name = "the embedded worker".into();
-            return Ok(Some(Caller { name, role: Role::Worker, via: Via::Api, from: None }));
+        let (given, expected) = (digest(&SHA256, text.as_bytes()), embedded.expose_secret());
+        if digest(&SHA256, expected.as_bytes()).as_ref() == given.as_ref() {
+            return Ok(Some(Caller {
+                name: "the embedded worker".into(),
+                rights: Rights::everywhere(Role::Worker),
+                who: Who::Embedded,
+                via: Via::Api,
+                from: None,
+            }));
         }
     }
+    let (now, hash) = (state.now(), store::token::hash(text));
     let mut conn = state.db.acquire().await?;
-    let found = store::token::find_by_hash(&mut conn, hash.as_ref()).await?;
-    Ok(found.map(|token| Caller { name: token.name, role: token.role, via: Via::Api, from: None }))
+    let Some(token) = store::token::find_by_hash(&mut conn, &hash, now).await? else {
+        return Ok(None);
+    };
+    store::token::used(&mut conn, &token, now).await?;
+    Ok(Some(of_token(token, None)))
+}
+
+/// Whoever holds this token.
+pub(crate) fn of_token(token: Token, session: Option<SessionId>) -> Caller {
+    Caller {
+        name: token.name.clone(),
+        rights: token.rights(),
+        who: Who::Token { token: Box::new(token), session },
+        via: Via::Api,
+        from: None,
+    }
 }

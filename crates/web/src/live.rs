@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use store::signals::Topic;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -21,6 +21,8 @@ use crate::state::State;
 /// How often it looks without a signal.
 const POLL: Duration = Duration::from_secs(3);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a page's stream lasts: as long as it is before GitHub is asked again who may what.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 /// What a read brought.
 pub(crate) enum Next {
@@ -44,13 +46,32 @@ struct Stream<S> {
     ended: bool,
 }
 
+/// For a page. It ends now and then, and the browser comes back by itself: whoever may not see this
+/// any more is refused then.
 pub(crate) fn stream<S: Source>(state: State, source: S) -> Response {
+    respond(events(state, source).take_until(tokio::time::sleep(LONGEST)))
+}
+
+/// For a program, which need not know how to come back.
+pub(crate) fn whole<S: Source>(state: State, source: S) -> Response {
+    respond(events(state, source))
+}
+
+fn events<S: Source>(
+    state: State,
+    source: S,
+) -> impl futures_util::Stream<Item = std::result::Result<Event, Infallible>> + Send + 'static {
     let signals = state.signals.subscribe();
     let stream = Stream { state, source, signals, ended: false };
-    let events = stream::unfold(stream, |mut stream| async {
+    stream::unfold(stream, |mut stream| async {
         let event = stream.event().await?;
         Some((Ok::<_, Infallible>(event), stream))
-    });
+    })
+}
+
+fn respond(
+    events: impl futures_util::Stream<Item = std::result::Result<Event, Infallible>> + Send + 'static,
+) -> Response {
     let mut response =
         Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     // nginx would hold events back

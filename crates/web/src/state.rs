@@ -14,6 +14,7 @@ use store::vault::Vault;
 use uuid::Uuid;
 
 use crate::inbox::Inbox;
+use crate::login::Login;
 
 /// The parts a server is wired from.
 pub struct Parts {
@@ -22,7 +23,7 @@ pub struct Parts {
     pub objects: Objects,
     pub signals: Signals,
     /// Without an identity on GitHub there is no checkout and no build by hand.
-    pub github: Option<Arc<github::GitHub>>,
+    pub github: github::Connection,
     pub minter: aws::role::RoleMinter,
     pub settings: Settings,
     pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
@@ -37,6 +38,7 @@ pub struct Settings {
     pub git_url: String,
     pub webhook_secrets: Vec<SecretString>,
     pub access: Access,
+    pub login: Login,
     /// How long a worker holds a job without a heartbeat.
     pub lease: Duration,
     /// How often what was lost on the way from GitHub is looked for.
@@ -51,10 +53,10 @@ pub struct Settings {
 /// Reads a variable of the server's environment.
 pub type SecretLookup = Arc<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
 
-/// Who may see the pages. A valid token always may.
+/// Who may see the pages. Whoever signed in with GitHub or has a valid token always may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// People on this machine need no token.
+    /// People on this machine need not sign in, while nobody can with GitHub.
     Loopback,
     Token,
 }

@@ -9,6 +9,7 @@ use axum::extract::State as Extract;
 use axum::http::{HeaderMap, StatusCode};
 use futures_util::StreamExt;
 use github::SignatureError;
+use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use store::delivery::{Inserted, NewDelivery};
 
@@ -47,10 +48,16 @@ pub(crate) async fn receive(
     outcome
 }
 
+/// Those of the configuration, and that of the identity which the setup pages made.
+fn secrets(state: &State) -> Vec<SecretString> {
+    let kept = state.github.identity().and_then(|identity| identity.webhook_secret.clone());
+    state.settings.webhook_secrets.iter().cloned().chain(kept).collect()
+}
+
 async fn accept(state: &State, headers: &HeaderMap, body: Body) -> Result<StatusCode> {
     let body = read(body).await?;
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    github::verify(&state.settings.webhook_secrets, &body, text("x-hub-signature-256")).map_err(
+    github::verify(&secrets(state), &body, text("x-hub-signature-256")).map_err(
         |error| match error {
             SignatureError::NoSecret => Error::Unavailable(error.to_string()),
             SignatureError::Missing | SignatureError::Malformed | SignatureError::Mismatch => {

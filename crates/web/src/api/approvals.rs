@@ -13,6 +13,7 @@ use model::CommitSha;
 use model::approval::{Approval, ApprovalState};
 use model::gate::{Gate, Obstacle};
 use model::job::JobState;
+use model::permission::Scope;
 use serde::Deserialize;
 use serde_json::json;
 use store::PgConnection;
@@ -217,14 +218,14 @@ fn changed(state: &State, build: &Build) {
 }
 
 pub(crate) fn allowed(caller: &Caller, build: &Build, gates: &Gates) -> Result<()> {
-    if caller.role.may_approve(&caller.name, gates.approvers()) {
+    if caller.may_approve(&build.app, gates.approvers()) {
         return Ok(());
     }
     let stage = build.stage.as_ref().map_or("the stage", model::StageName::as_str);
     Err(Error::Forbidden(format!(
-        "{} (role {}) may not decide about deploys to {stage}: ask {}",
+        "{} ({}) may not decide about deploys to {stage}: ask {}",
         caller.name,
-        caller.role.as_str(),
+        caller.held(Scope::App(&build.app)),
         who_may_approve(gates.approvers())
     )))
 }

@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::extract::{Extension, Query, State as Extract};
 use chrono::{DateTime, Utc};
+use model::permission::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::audit::{Filter, Kept};
 use uuid::Uuid;
 
-use crate::audit::READERS;
+use crate::audit;
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::extract;
@@ -37,7 +38,8 @@ struct EntryView {
     id: Uuid,
     at: DateTime<Utc>,
     who: String,
-    role: &'static str,
+    /// `null`: somebody who may nothing.
+    role: Option<&'static str>,
     via: &'static str,
     from: Option<String>,
     action: &'static str,
@@ -53,7 +55,7 @@ impl From<Kept> for EntryView {
             id,
             at: entry.at,
             who: entry.who,
-            role: entry.role.as_str(),
+            role: entry.role.map(Role::as_str),
             via: entry.via.as_str(),
             from: entry.from.map(|address| address.to_string()),
             action: entry.deed.as_str(),
@@ -70,10 +72,10 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Entries>> {
-    caller.may(READERS)?;
     let limit = wanted.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let app = wanted.app.as_deref().map(|app| extract::value("app", app)).transpose()?;
     let filter = Filter {
-        app: wanted.app.as_deref().map(|app| extract::value("app", app)).transpose()?,
+        about: audit::readable(&caller, app)?,
         before: wanted.before,
         // one more than shown says whether there is a next page
         limit: limit + 1,

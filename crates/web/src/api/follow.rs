@@ -22,7 +22,7 @@ const READ_BYTES: i64 = 256 * 1024;
 
 pub(super) async fn follow(state: State, id: JobId, headers: &HeaderMap) -> Result<Response> {
     let source = Follow { id, cursor: last_seen(headers)?, cut: Vec::new() };
-    Ok(live::stream(state, source))
+    Ok(live::whole(state, source))
 }
 
 struct Follow {

@@ -16,70 +16,85 @@ pub(crate) mod orphans;
 pub(crate) mod promote;
 pub(crate) mod recover;
 pub(crate) mod redeploy;
+mod revisions;
 pub(crate) mod rollback;
 pub(crate) mod stages;
 pub(crate) mod start;
+mod system;
+pub(crate) mod tokens;
 mod view;
 
-use axum::Router;
 use axum::extract::{ConnectInfo, Request, State as Extract};
 use axum::http::StatusCode;
-use axum::middleware::{self, Next};
+use axum::middleware::Next;
 use axum::response::Response;
-use axum::routing::{get, post, put};
 use model::AppName;
 use model::permission::Action;
 use store::PgConnection;
 use store::app::App;
 
+use crate::audit::READERS;
 use crate::auth::{self, Caller};
 use crate::error::{Error, Result};
 use crate::extract::segment;
 use crate::peer::Connection;
+use crate::rights::{Needs, Routes};
 use crate::state::State;
 
-pub(crate) fn routes(state: &State) -> Router<State> {
-    Router::new()
-        .route("/apps", get(apps::list))
-        .route("/apps/{app}", put(apps::put).get(apps::show))
-        .route("/apps/{app}/builds", get(builds::list).post(start::create))
-        .route("/apps/{app}/builds/{number}", get(builds::show))
-        .route("/apps/{app}/builds/{number}/cancel", post(builds::cancel))
-        .route("/apps/{app}/builds/{number}/rerun", post(builds::rerun))
-        .route("/apps/{app}/builds/{number}/approve", post(approvals::approve))
-        .route("/apps/{app}/builds/{number}/reject", post(approvals::reject))
-        .route("/apps/{app}/stages", get(stages::list))
-        .route("/apps/{app}/stages/{stage}", get(stages::show))
-        .route("/apps/{app}/stages/{stage}/deployments", get(stages::deployments))
-        .route("/apps/{app}/stages/{stage}/redeploy", post(redeploy::redeploy))
-        .route("/apps/{app}/stages/{stage}/remove", post(stages::remove))
-        .route("/apps/{app}/stages/{stage}/freeze", post(freeze::freeze))
-        .route("/apps/{app}/stages/{stage}/unfreeze", post(freeze::unfreeze))
-        .route("/apps/{app}/stages/{stage}/extend", post(extend::extend))
-        .route("/apps/{app}/stages/{stage}/rollback", post(rollback::rollback))
-        .route("/apps/{app}/stages/{stage}/promote", post(promote::promote))
-        .route("/apps/{app}/stages/{stage}/recover", post(recover::recover))
-        .route("/apps/{app}/stages/{stage}/drift", post(drift::look))
-        .route("/apps/{app}/sweep", post(orphans::sweep))
-        .route("/orphans", get(orphans::list))
-        .route("/orphans/{id}/remove", post(orphans::remove))
-        .route("/jobs/{id}/log", get(jobs::log))
-        .route("/audit", get(audit::list))
-        .fallback(nothing)
-        .layer(middleware::from_fn_with_state(state.clone(), known_only))
+/// Every call, with what it takes to make it.
+pub(crate) fn routes() -> Routes {
+    let (read, build) = (Needs::InApp(Action::Read), Needs::InApp(Action::Build));
+    Routes::new()
+        .get("/apps", Needs::Somebody, apps::list)
+        .put("/apps/{app}", Needs::Somebody, apps::put)
+        .get("/apps/{app}", read, apps::show)
+        .get("/apps/{app}/revisions", read, revisions::list)
+        .get("/apps/{app}/revisions/{number}", read, revisions::show)
+        .get("/apps/{app}/builds", read, builds::list)
+        .post("/apps/{app}/builds", build, start::create)
+        .get("/apps/{app}/builds/{number}", read, builds::show)
+        .post("/apps/{app}/builds/{number}/cancel", build, builds::cancel)
+        .post("/apps/{app}/builds/{number}/rerun", build, builds::rerun)
+        // who may answer, the stage says
+        .post("/apps/{app}/builds/{number}/approve", read, approvals::approve)
+        .post("/apps/{app}/builds/{number}/reject", read, approvals::reject)
+        .get("/apps/{app}/stages", read, stages::list)
+        .get("/apps/{app}/stages/{stage}", read, stages::show)
+        .get("/apps/{app}/stages/{stage}/deployments", read, stages::deployments)
+        .post("/apps/{app}/stages/{stage}/redeploy", build, redeploy::redeploy)
+        .post("/apps/{app}/stages/{stage}/remove", build, stages::remove)
+        .post("/apps/{app}/stages/{stage}/freeze", build, freeze::freeze)
+        .post("/apps/{app}/stages/{stage}/unfreeze", build, freeze::unfreeze)
+        .post("/apps/{app}/stages/{stage}/extend", build, extend::extend)
+        .post("/apps/{app}/stages/{stage}/rollback", build, rollback::rollback)
+        .post("/apps/{app}/stages/{stage}/promote", build, promote::promote)
+        .post("/apps/{app}/stages/{stage}/recover", build, recover::recover)
+        .post("/apps/{app}/stages/{stage}/drift", build, drift::look)
+        .post("/apps/{app}/sweep", build, orphans::sweep)
+        .get("/orphans", Needs::Somebody, orphans::list)
+        .post("/orphans/{id}/remove", Needs::OnServer(Action::Configure), orphans::remove)
+        .get("/jobs/{id}/log", Needs::InAppOfJob(Action::Read), jobs::log)
+        .get("/system", Needs::OnServer(Action::Read), system::show)
+        .get("/audit", Needs::Somewhere(READERS), audit::list)
+        .get("/tokens", Needs::Somewhere(Action::Configure), tokens::list)
+        .post("/tokens", Needs::Somewhere(Action::Configure), tokens::create)
+        .delete("/tokens/{id}", Needs::Somewhere(Action::Configure), tokens::revoke)
 }
 
-async fn nothing() -> Error {
+pub(crate) async fn nothing() -> Error {
     Error::NotFound("there is nothing at this address of the API".into())
 }
 
-/// Who calls is known before anything else is said; what they may is each call's matter.
-async fn known_only(
+/// Who calls is known before anything else is said; what they may, each route says.
+pub(crate) async fn known_only(
     Extract(state): Extract<State>,
     mut request: Request,
     next: Next,
 ) -> Result<Response> {
-    let caller = auth::bearer(&state, request.headers(), Action::Read).await?;
+    let caller = auth::bearer(&state, request.headers()).await?;
+    if !caller.rights.allows_somewhere(Action::Read) {
+        return Err(Error::Forbidden(format!("{} may not read anything here", caller.name)));
+    }
     let connection = request.extensions().get::<ConnectInfo<Connection>>();
     let from = connection.map(|info| info.0.peer.ip());
     request.extensions_mut().insert(Caller { from, ..caller });

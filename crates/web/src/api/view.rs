@@ -12,7 +12,8 @@ use model::job::JobState;
 use model::outside::Outside;
 use model::plan::Decision;
 use model::stage::StageState;
-use model::{ArtifactId, BuildId, CommitSha, DeploymentId, Region, ServiceName, StageName};
+use model::worker_api::Progress;
+use model::{ArtifactId, BuildId, CommitSha, DeploymentId, JobId, Region, ServiceName, StageName};
 use serde::Serialize;
 use store::app::App;
 use store::build::Build;
@@ -145,6 +146,12 @@ impl BuildView {
     pub(super) fn whole(state: &State, build: Build, jobs: Vec<Job>) -> Self {
         let jobs = Some(jobs.into_iter().map(JobView::from).collect());
         Self { jobs, ..Self::listed(state, build) }
+    }
+
+    /// With how far its jobs are.
+    pub(super) fn so_far(self, progress: &BTreeMap<JobId, Progress>) -> Self {
+        let told = |jobs: Vec<JobView>| jobs.into_iter().map(|job| job.so_far(progress)).collect();
+        Self { jobs: self.jobs.map(told), ..self }
     }
 
     /// With what stands at the gate of its stage.

@@ -10,9 +10,10 @@ use serde_json::Value;
 use store::audit::{Deed, Entry, Filter, Kept, Via};
 use uuid::Uuid;
 
+use super::members::tabs;
 use super::view::Time;
 use super::{Shell, html};
-use crate::audit::READERS;
+use crate::audit::{self, READERS};
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::extract::{escape, value};
@@ -24,6 +25,7 @@ const PAGE: i64 = 50;
 #[template(path = "audit.html")]
 struct AuditPage {
     shell: Shell,
+    tabs: Vec<(&'static str, &'static str, bool)>,
     apps: Vec<String>,
     /// The one that is shown; empty: all.
     app: String,
@@ -54,12 +56,12 @@ pub(super) async fn show(
     Extension(caller): Extension<Caller>,
     Query(shown): Query<Shown>,
 ) -> Result<Html<String>> {
-    caller.may(READERS)?;
     let now = state.now();
     let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let app: Option<AppName> = given(&shown.app).map(|app| value("app", &app)).transpose()?;
     let before: Option<Uuid> = given(&shown.before).map(|id| value("before", &id)).transpose()?;
-    let filter = Filter { app, before, limit: PAGE + 1 };
+    let about = audit::readable(&caller, app.clone())?;
+    let filter = Filter { about, before, limit: PAGE + 1 };
     let mut conn = state.db.acquire().await?;
     let mut kept = store::audit::list(&mut conn, &filter).await?;
     let apps = store::app::list(&mut conn).await?;
@@ -67,14 +69,17 @@ pub(super) async fn show(
     let shown = usize::try_from(PAGE).unwrap_or(usize::MAX);
     let more = kept.len() > shown;
     kept.truncate(shown);
-    let app = filter.app.map(String::from).unwrap_or_default();
+    let app = app.map(String::from).unwrap_or_default();
+    let administered = caller.rights.allowing(READERS);
+    let apps = apps.into_iter().map(|app| app.name).filter(|app| administered.includes(app));
     let next = kept
         .last()
         .filter(|_| more)
         .map(|last| format!("/audit?before={}&app={}", last.id, escape(&app)));
     html(&AuditPage {
-        shell: Shell::new("Audit log", "system"),
-        apps: apps.into_iter().map(|app| app.name.into()).collect(),
+        shell: Shell::new("Audit log", "people").of(&caller),
+        tabs: tabs("/audit"),
+        apps: apps.map(String::from).collect(),
         app,
         entries: kept.into_iter().map(|Kept { entry, .. }| EntryView::of(entry, now)).collect(),
         next,
@@ -101,7 +106,10 @@ impl EntryView {
         let from = entry.from.map(|address| format!(" from {address}")).unwrap_or_default();
         Self {
             who: entry.who,
-            as_whom: format!("{}, {via}{from}", entry.role.as_str()),
+            as_whom: match entry.role {
+                Some(role) => format!("{}, {via}{from}", role.as_str()),
+                None => format!("{via}{from}"),
+            },
             what: words(entry.deed),
             detail: details(&entry.detail),
             place,
@@ -114,6 +122,10 @@ fn words(deed: Deed) -> &'static str {
     match deed {
         Deed::Apply => "put an app file into force",
         Deed::CreateToken => "created a token",
+        Deed::RevokeToken => "revoked a token",
+        Deed::SignIn => "signed in",
+        Deed::SignOut => "signed out",
+        Deed::CheckRoles => "had somebody's roles looked at again",
         Deed::Start => "started a build",
         Deed::Cancel => "canceled a build",
         Deed::Rerun => "ran a build again",
@@ -132,6 +144,11 @@ fn words(deed: Deed) -> &'static str {
         Deed::Sweep => "had the accounts of an app looked through",
         Deed::RemoveOrphan => "removed a stack that no stage knew",
         Deed::Replay => "had a delivery processed again",
+        Deed::Hurry => "had GitHub told at once",
+        Deed::ConnectGithub => "gave the server its identity on GitHub",
+        Deed::MakeSetupLink => "had a link to the setup pages printed",
+        Deed::BeginSetup => "began to set the server up",
+        Deed::FinishSetup => "finished setting the server up",
     }
 }
 

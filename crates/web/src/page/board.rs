@@ -1,25 +1,38 @@
-//! Board, the home page: what commit is deployed where, since when, by whom; what runs now.
+//! Board, the home page: what commit is deployed where, since when, by whom; what runs now; and
+//! what waits to be promoted.
+//!
+//! What always holds: an app that the caller may not read is not on it. The stages of an app stand
+//! in the order in which a commit comes to them.
+
+mod lead;
+mod stage;
 
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::State as Extract;
+use axum::extract::{Extension, State as Extract};
 use axum::response::Html;
 use chrono::{DateTime, Utc};
-use model::app::Settings;
+use model::app::{Rule, Settings};
 use model::build::BuildOutcome;
-use model::freeze::{Freeze, in_force};
-use model::stage::StageKind;
-use store::board::BoardRow;
-use store::build::{BuildFilter, BuildState};
+use model::permission::{Action, Readable, Scope};
+use model::stage::{StageKind, same_stage};
+use model::{AppName, StageName};
+use store::PgConnection;
+use store::app::App;
+use store::board::{BoardRow, Progress};
+use store::build::{Build, BuildFilter, BuildState};
 
-use super::cell::{Cell, cells};
-use super::view::{Badge, BuildLine, Time};
+use self::stage::{Ground, StageView};
+use super::view::BuildLine;
 use super::{Shell, html, live};
+use crate::auth::Caller;
 use crate::error::Result;
 use crate::state::State;
 
 pub(super) const RUNNING_SHOWN: i64 = 20;
+/// Previews shown of an app; the others are on their own page.
+const PREVIEWS_SHOWN: usize = 6;
 
 #[derive(Template)]
 #[template(path = "board.html")]
@@ -27,135 +40,203 @@ struct BoardPage {
     shell: Shell,
     apps: Vec<AppView>,
     running: Vec<BuildLine>,
+    /// There are apps, and the caller may read none of them.
+    barred: bool,
+    may_set_up: bool,
 }
 
 struct AppView {
     name: String,
     repository: String,
+    /// In the order in which a commit comes to them.
     stages: Vec<StageView>,
-    /// Long-lived stages that no build has made yet.
-    unbuilt: Vec<String>,
     previews: Vec<StageView>,
+    /// Beyond those that are shown.
+    more_previews: usize,
+    may_build: bool,
 }
 
-struct StageView {
-    url: String,
-    name: String,
-    branch: String,
-    state: Option<Badge>,
-    /// Why it takes no deploys now.
-    frozen: Option<String>,
-    cells: Vec<Cell>,
-    build: Option<LastBuild>,
-}
-
-struct LastBuild {
-    url: String,
-    number: i64,
-    badge: Badge,
-    title: String,
-    author: String,
-    when: Time,
-}
-
-pub(super) async fn show(Extract(state): Extract<State>) -> Result<Html<String>> {
+pub(super) async fn show(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Html<String>> {
     let now = state.now();
     let mut conn = state.db.acquire().await?;
     let rows = store::board::rows(&mut conn).await?;
-    let registered = store::app::list(&mut conn).await?;
-    let running = BuildFilter {
+    let apps = store::app::list(&mut conn).await?;
+    let (running, progress) = running(&mut conn, None).await?;
+    let seen = live::version(&(&rows, &running, &progress));
+    let readable = caller.rights.readable();
+    let (running, progress) = match &readable {
+        Readable::All => (running, progress),
+        Readable::These(_) => {
+            let ids = apps.iter().filter(|app| readable.includes(&app.name)).map(|app| app.id);
+            self::running(&mut conn, Some(ids.collect())).await?
+        }
+    };
+    drop(conn);
+
+    let barred = !apps.is_empty();
+    let apps: Vec<App> = apps.into_iter().filter(|app| readable.includes(&app.name)).collect();
+    let rows: Vec<BoardRow> = rows.into_iter().filter(|row| readable.includes(&row.app)).collect();
+    let page = BoardPage {
+        shell: Shell {
+            icon: icon(&rows, &running),
+            events: Some(format!("/live/board?seen={seen}")),
+            ..Shell::new("Board", "board").of(&caller)
+        },
+        barred: barred && apps.is_empty(),
+        may_set_up: caller.rights.allows(Action::Configure, Scope::Server),
+        running: running.iter().map(|build| line(build, &progress, now)).collect(),
+        apps: views(&state, &caller, &apps, &rows, &progress, now),
+    };
+    html(&page)
+}
+
+/// What runs now, of these apps or of all, and how far it is.
+async fn running(
+    conn: &mut PgConnection,
+    apps: Option<Vec<model::AppId>>,
+) -> Result<(Vec<Build>, Vec<Progress>)> {
+    let filter = BuildFilter {
+        apps,
         state: Some(BuildState::Running),
         limit: RUNNING_SHOWN,
         ..BuildFilter::default()
     };
-    let running = store::build::list(&mut conn, &running).await?;
-    let ids: Vec<_> = running.iter().map(|build| build.id).collect();
-    let progress = store::board::progress(&mut conn, &ids).await?;
-    drop(conn);
+    let builds = store::build::list(conn, &filter).await?;
+    let ids: Vec<_> = builds.iter().map(|build| build.id).collect();
+    let progress = store::board::progress(conn, &ids).await?;
+    Ok((builds, progress))
+}
 
+fn line(build: &Build, progress: &[Progress], now: DateTime<Utc>) -> BuildLine {
+    let far = progress.iter().find(|progress| progress.build_id == build.id);
+    BuildLine::new(build, far.map(|far| (far.finished, far.jobs)), now)
+}
+
+fn icon(rows: &[BoardRow], running: &[Build]) -> &'static str {
     let failed = rows.iter().filter(|row| row.kind == StageKind::LongLived).any(|row| {
         row.last_build.as_ref().is_some_and(|build| build.outcome == Some(BuildOutcome::Failed))
     });
-    let icon = match (running.is_empty(), failed, rows.is_empty()) {
+    match (running.is_empty(), failed, rows.is_empty()) {
         (false, _, _) => "running",
         (true, true, _) => "failed",
         (true, false, false) => "ok",
         (true, false, true) => "idle",
-    };
-    let events = Some(format!("/live/board?seen={}", live::version(&(&rows, &running, &progress))));
-    let running = running
-        .iter()
-        .map(|build| {
-            let far = progress.iter().find(|progress| progress.build_id == build.id);
-            BuildLine::new(build, far.map(|far| (far.finished, far.jobs)), now)
-        })
-        .collect();
-    let settings: BTreeMap<String, Settings> =
-        registered.iter().map(|app| (app.name.to_string(), app.settings.clone())).collect();
-    let mut apps: BTreeMap<String, AppView> = registered
-        .into_iter()
-        .map(|app| {
-            let name = app.name.to_string();
-            let view = AppView {
-                name: name.clone(),
-                repository: app.repository.to_string(),
-                stages: Vec::new(),
-                unbuilt: app.settings.long_lived().map(ToString::to_string).collect(),
-                previews: Vec::new(),
-            };
-            (name, view)
-        })
-        .collect();
+    }
+}
+
+fn views(
+    state: &State,
+    caller: &Caller,
+    apps: &[App],
+    rows: &[BoardRow],
+    progress: &[Progress],
+    now: DateTime<Utc>,
+) -> Vec<AppView> {
+    let mut of_app: BTreeMap<&AppName, Vec<&BoardRow>> = BTreeMap::new();
     for row in rows {
-        let Some(app) = apps.get_mut(row.app.as_str()) else { continue };
-        app.unbuilt.retain(|name| !name.eq_ignore_ascii_case(row.stage.as_str()));
-        let frozen =
-            settings.get(row.app.as_str()).and_then(|settings| frozen(&row, settings, now));
-        let view = stage(&row, frozen, now);
-        match row.kind {
-            StageKind::LongLived => app.stages.push(view),
-            StageKind::Preview | StageKind::Personal => app.previews.push(view),
-        }
+        of_app.entry(&row.app).or_default().push(row);
     }
-    html(&BoardPage {
-        shell: Shell { icon, events, ..Shell::new("Board", "board") },
-        apps: apps.into_values().collect(),
-        running,
-    })
+    apps.iter()
+        .map(|app| {
+            let rows = of_app.remove(&app.name).unwrap_or_default();
+            let may_build = caller.allows(Action::Build, &app.name);
+            let git_url = state.settings.git_url.trim_end_matches('/');
+            let ground = Ground { app, rows: &rows, progress, git_url, may_build, now };
+            let row_of = |name: &StageName| {
+                rows.iter()
+                    .copied()
+                    .find(|row| row.kind == StageKind::LongLived && same_stage(&row.stage, name))
+            };
+            let order = in_order(&app.settings);
+            // a stage that the settings no longer name is still there
+            let forgotten = rows.iter().copied().filter(|row| {
+                row.kind == StageKind::LongLived && app.settings.stage(&row.stage).is_none()
+            });
+            let stages = order
+                .into_iter()
+                .map(|name| match row_of(name) {
+                    Some(row) => ground.view(row),
+                    None => ground.unbuilt(name),
+                })
+                .chain(forgotten.map(|row| ground.view(row)))
+                .collect();
+            let mut previews: Vec<&BoardRow> =
+                rows.iter().copied().filter(|row| row.kind != StageKind::LongLived).collect();
+            previews.sort_by_key(|row| std::cmp::Reverse(row.active_at));
+            AppView {
+                name: app.name.to_string(),
+                repository: app.repository.to_string(),
+                stages,
+                more_previews: previews.len().saturating_sub(PREVIEWS_SHOWN),
+                previews: previews
+                    .iter()
+                    .take(PREVIEWS_SHOWN)
+                    .map(|row| ground.view(row))
+                    .collect(),
+                may_build,
+            }
+        })
+        .collect()
 }
 
-fn frozen(row: &BoardRow, settings: &Settings, now: DateTime<Utc>) -> Option<String> {
-    let windows = settings.stage(&row.stage).map(|(_, own)| own.freeze.as_slice());
-    let freezes = in_force(row.frozen.as_ref(), windows.unwrap_or_default(), now);
-    freezes.first().map(Freeze::sentence)
+/// A stage after the one it is promoted from, and else as the rules name them.
+fn in_order(settings: &Settings) -> Vec<&StageName> {
+    let mut names: Vec<&StageName> = settings.long_lived().collect();
+    let named = |name: &StageName| {
+        let leads_there = |rule: &Rule| match rule {
+            Rule::Branch { stage, .. } | Rule::Tag { stage, .. } => same_stage(stage, name),
+            Rule::Preview { .. } => false,
+        };
+        settings.rules.iter().position(leads_there).unwrap_or(usize::MAX)
+    };
+    names.sort_by_key(|name| (steps(settings, name), named(name), *name));
+    names
 }
 
-fn stage(row: &BoardRow, frozen: Option<String>, now: DateTime<Utc>) -> StageView {
-    let quiet = row.state == model::stage::StageState::Active;
-    StageView {
-        url: format!("/apps/{}/stages/{}", row.app, row.stage),
-        name: row.stage.to_string(),
-        branch: match (row.pull_request, &row.branch) {
-            (Some(number), Some(branch)) => format!("#{number} {branch}"),
-            (None, Some(branch)) => branch.to_string(),
-            (Some(number), None) => format!("#{number}"),
-            (None, None) => String::new(),
-        },
-        frozen,
-        state: (!quiet).then(|| Badge::of_stage(row.state)),
-        cells: cells(&row.instances, now),
-        build: row.last_build.as_ref().map(|build| LastBuild {
-            url: format!("/apps/{}/builds/{}", row.app, build.number),
-            number: build.number,
-            badge: Badge::of_build(build.state, build.outcome),
-            title: build.title.clone(),
-            author: build.author.clone(),
-            when: Time::new(build.finished_at.unwrap_or(build.created_at), now),
-        }),
-    }
+/// How many promotions bring a commit there. Settings may promote in a circle.
+fn steps(settings: &Settings, name: &StageName) -> usize {
+    let from =
+        |name: &StageName| settings.stage(name).and_then(|(_, own)| own.promote_from.clone());
+    std::iter::successors(from(name), from).take(settings.stages.len()).count()
 }
 
 /// An output is a text of the stack's: only a web address becomes a link.
 pub(super) fn is_link(text: &str) -> bool {
     text.starts_with("https://") || text.starts_with("http://")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn stages_stand_in_the_order_in_which_a_commit_comes_to_them() {
+        let profile =
+            json!({ "role_arn": "arn:aws:iam::111111111111:role/deploy", "region": "us-east-1" });
+        let settings = model::app::parse_json(&json!({
+            "app": "workshop", "repository": "acme/workshop", "default_profile": "all",
+            "profiles": { "all": profile },
+            "stages": {
+                "prod": { "profile": "all", "promote_from": "staging" },
+                "alpha": { "profile": "all" },
+                "dev": { "profile": "all" },
+                "staging": { "profile": "all", "promote_from": "dev" },
+            },
+            "rules": [
+                { "branch": "develop", "stage": "dev" },
+                { "branch": "alpha", "stage": "alpha" },
+                { "branch": "master", "stage": "staging" },
+                { "branch": "release", "stage": "prod" },
+            ],
+        }))
+        .unwrap()
+        .settings;
+        let names: Vec<&str> = in_order(&settings).into_iter().map(StageName::as_str).collect();
+        assert_eq!(names, ["dev", "alpha", "staging", "prod"]);
+    }
 }

@@ -1,19 +1,24 @@
-//! Builds: all of them, newest first, by app, branch, stage, state and purpose. Those that only look
-//! are shown when they are asked for.
+//! Builds: all of them, newest first, narrowed by what the address says, with how long each took
+//! beside what it usually takes, and what the unfinished ones wait for. Builds that only look are
+//! shown when they are asked for.
+
+mod filter;
 
 use askama::Template;
-use axum::extract::{Query, State as Extract};
+use axum::extract::{Extension, Query, State as Extract};
 use axum::response::Html;
+use chrono::{DateTime, TimeDelta, Utc};
+use model::BuildId;
 use model::build::Purpose;
-use model::{AppName, BranchName, BuildId, StageName};
-use serde::Deserialize;
-use store::build::{Before, BuildFilter};
+use store::build::{Build, BuildState, Wait};
+use store::progress::FAR;
 
-use super::view::BuildLine;
+use self::filter::Filter;
+use super::view::{BuildLine, duration};
 use super::{Shell, html, live};
-use crate::api::builds::{PURPOSES, build_purpose, build_state};
-use crate::error::{Error, Result};
-use crate::extract::{escape, value};
+use crate::api::builds::{OUTCOMES, PURPOSES};
+use crate::auth::Caller;
+use crate::error::Result;
 use crate::state::State;
 
 const PAGE: i64 = 40;
@@ -24,111 +29,131 @@ struct BuildsPage {
     shell: Shell,
     apps: Vec<String>,
     filter: Filter,
+    outcomes: [&'static str; 5],
     purposes: [&'static str; 6],
-    builds: Vec<BuildLine>,
-    next: Option<String>,
+    builds: Vec<Row>,
+    /// Where the next page is, and in which words.
+    next: Option<(String, &'static str)>,
+    /// The feed of the app that was chosen, or of its stage.
+    feed: Option<String>,
 }
 
-#[derive(Deserialize, Default)]
-pub(super) struct Filter {
-    #[serde(default)]
-    app: String,
-    #[serde(default)]
-    branch: String,
-    #[serde(default)]
-    stage: String,
-    #[serde(default)]
-    state: String,
-    #[serde(default)]
-    purpose: String,
-    #[serde(default)]
-    before: String,
+struct Row {
+    line: BuildLine,
+    bar: Option<Bar>,
+    waits: Option<String>,
 }
 
-impl Filter {
-    fn query(&self, before: BuildId) -> String {
-        let mut query = format!("/builds?before={before}");
-        for (key, value) in [
-            ("app", &self.app),
-            ("branch", &self.branch),
-            ("stage", &self.stage),
-            ("state", &self.state),
-            ("purpose", &self.purpose),
-        ] {
-            if !value.is_empty() {
-                query.push_str(&format!("&{key}={}", escape(value)));
-            }
-        }
-        query
+/// How long it took, or has taken so far, beside the usual; in milliseconds.
+struct Bar {
+    took: i64,
+    /// From here on it is much longer than usual.
+    high: i64,
+    most: i64,
+    /// In words.
+    told: String,
+}
+
+impl Bar {
+    fn new(build: &Build, usual: TimeDelta, now: DateTime<Utc>) -> Option<Self> {
+        let took = (build.finished_at.unwrap_or(now) - build.started_at?).num_milliseconds().max(0);
+        let usually = usual.num_milliseconds().max(1);
+        Some(Self {
+            took: took.min(usually * 2),
+            high: usually + usually / 4,
+            most: usually * 2,
+            told: format!(
+                "{}, usually {}",
+                duration(build.started_at, build.finished_at, now),
+                duration(Some(now - usual), Some(now), now)
+            ),
+        })
     }
-}
-
-fn given(text: &str) -> Option<&str> {
-    Some(text.trim()).filter(|text| !text.is_empty())
 }
 
 pub(super) async fn show(
     Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
     Query(filter): Query<Filter>,
 ) -> Result<Html<String>> {
     let now = state.now();
     let mut conn = state.db.acquire().await?;
-    let apps = store::app::list(&mut conn).await?;
-    let app = match given(&filter.app) {
-        Some(name) => {
-            let name: AppName = value("app", name)?;
-            let app = apps.iter().find(|app| app.name == name);
-            Some(app.ok_or_else(|| Error::NotFound(format!("there is no app {name}")))?)
+    let readable = caller.rights.readable();
+    let mut apps = store::app::list(&mut conn).await?;
+    apps.retain(|app| readable.includes(&app.name));
+    // one more than shown says whether there is a next page
+    let question = filter.question(&mut conn, &readable, &apps, PAGE + 1).await?;
+    let (mut builds, looked_to) = match filter.wanted_text() {
+        Some(text) => {
+            let found = store::build::search(&mut conn, &question, text).await?;
+            (found.builds, found.looked_to)
         }
-        None => None,
+        None => (store::build::list(&mut conn, &question).await?, None),
     };
-    let stage = match (given(&filter.stage), app) {
-        (Some(stage), Some(app)) => {
-            let stage: StageName = value("stage", stage)?;
-            let found = store::stage::find_latest(&mut conn, app.id, &stage).await?;
-            let missing = || Error::NotFound(format!("{} has no stage {stage}", app.name));
-            Some(found.ok_or_else(missing)?.id)
-        }
-        (Some(_), None) => return Err(Error::invalid("stage", "choose the app of the stage too")),
-        (None, _) => None,
+    let shown = usize::try_from(PAGE).unwrap_or(usize::MAX);
+    let more = builds.len() > shown;
+    builds.truncate(shown);
+    let next = match (more, builds.last(), looked_to) {
+        (true, Some(last), _) => Some((filter.address(Some(last.id)), "Older builds")),
+        (_, _, Some(last)) => Some((filter.address(Some(last)), "Search older builds")),
+        (_, _, None) => None,
     };
-    let branch: Option<BranchName> =
-        given(&filter.branch).map(|b| value("branch", b)).transpose()?;
-    let before: Option<BuildId> =
-        given(&filter.before).map(|id| value("before", id)).transpose()?;
-    let wanted = BuildFilter {
-        app: app.map(|app| app.id),
-        branch,
-        commit: None,
-        stage,
-        state: given(&filter.state).map(build_state).transpose()?,
-        purpose: given(&filter.purpose).map(build_purpose).transpose()?,
-        before: before.map(Before::Id),
-        limit: PAGE + 1,
-    };
-    let mut builds = store::build::list(&mut conn, &wanted).await?;
-    let more = builds.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
-    builds.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
     let ids: Vec<BuildId> = builds.iter().map(|build| build.id).collect();
     let progress = store::board::progress(&mut conn, &ids).await?;
-    let events = match before {
+    let usual = store::usual::builds(&mut conn, &ids).await?;
+    let waits = store::build::waits(&mut conn, &ids, now - store::worker::SILENT).await?;
+    let events = match filter.before()? {
         None => Some(format!("/live/board?seen={}", live::board_version(&mut conn).await?)),
         Some(_) => None,
     };
-    let next = ids.last().filter(|_| more).map(|last| filter.query(*last));
-    let lines = builds
+    drop(conn);
+    let rows = builds
         .iter()
         .map(|build| {
             let far = progress.iter().find(|progress| progress.build_id == build.id);
-            BuildLine::new(build, far.map(|far| (far.finished, far.jobs)), now)
+            // of a build that was canceled or failed early the usual says nothing
+            let compared = build.state != BuildState::Finished
+                || build.outcome == Some(model::build::BuildOutcome::Succeeded);
+            Row {
+                line: BuildLine::new(build, far.map(|far| (far.finished, far.jobs)), now),
+                bar: usual
+                    .get(&build.id)
+                    .filter(|_| compared)
+                    .and_then(|usual| Bar::new(build, *usual, now)),
+                waits: waits.get(&build.id).map(|wait| sentence(*wait)),
+            }
         })
         .collect();
     html(&BuildsPage {
-        shell: Shell { events, ..Shell::new("Builds", "builds") },
+        shell: Shell { events, ..Shell::new("Builds", "builds").of(&caller) },
         apps: apps.into_iter().map(|app| app.name.into()).collect(),
+        feed: feed(&filter),
         filter,
+        outcomes: OUTCOMES.map(model::build::BuildOutcome::as_str),
         purposes: PURPOSES.map(Purpose::as_str),
-        builds: lines,
+        builds: rows,
         next,
     })
+}
+
+fn feed(filter: &Filter) -> Option<String> {
+    let (app, stage) = (filter.app.trim(), filter.stage.trim());
+    match (app.is_empty(), stage.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(format!("/apps/{app}/feed.atom")),
+        (false, false) => Some(format!("/apps/{app}/stages/{stage}/feed.atom")),
+    }
+}
+
+fn sentence(wait: Wait) -> String {
+    match wait {
+        Wait::Approval => "waits for an approval".into(),
+        Wait::Freeze => "waits: its stage is frozen".into(),
+        Wait::Behind(number) => format!("waits for build {number} of the same stage"),
+        Wait::NoWorker => "waits: no worker has been heard of lately".into(),
+        Wait::Queued(0) => "next in the queue".into(),
+        Wait::Queued(before) if before >= FAR => format!("queued behind {FAR} jobs or more"),
+        Wait::Queued(1) => "queued behind 1 job".into(),
+        Wait::Queued(before) => format!("queued behind {before} jobs"),
+    }
 }

@@ -1,4 +1,5 @@
-//! What keeps an open page true: a stream that says when it changed, and the stream of a log.
+//! What keeps an open page true: a stream that says when it changed. The stream of a log:
+//! [`super::logs`].
 //!
 //! What always holds: a page says which version it shows, so a change between its rendering and
 //! its stream is told at once; the script then reads the page again, and nothing of it is rendered
@@ -11,19 +12,17 @@ use axum::extract::{Path, Query, State as Extract};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::response::sse::Event;
+use chrono::{DateTime, Utc};
+use model::BuildId;
 use model::job::JobState;
-use model::{BuildId, JobId};
 use serde::Deserialize;
-use serde_json::json;
 use store::PgConnection;
 use store::build::{BuildFilter, BuildState};
 use store::signals::Topic;
 
-use super::logs::{LINES_PER_EVENT, render};
 use crate::error::Result;
-use crate::extract::{segment, value};
+use crate::extract::segment;
 use crate::live::{Next, Source, stream};
-use crate::log::{self, Place};
 use crate::state::State;
 
 /// A number that differs when what is shown differs.
@@ -86,7 +85,7 @@ impl Source for Changes {
         let mut conn = state.db.acquire().await?;
         let version = match self.what {
             What::Board => board_version(&mut conn).await?,
-            What::Build(id) => build_version(&mut conn, id).await?,
+            What::Build(id) => build_version(&mut conn, id, state.now()).await?,
         };
         if version == self.seen {
             return Ok(Next::Nothing);
@@ -109,10 +108,19 @@ pub(super) async fn board_version(conn: &mut PgConnection) -> Result<u64> {
     Ok(version(&(&rows, &running, &progress)))
 }
 
-pub(super) async fn build_version(conn: &mut PgConnection, id: BuildId) -> Result<u64> {
+/// While a job runs the page is another one every few seconds: its bars go on.
+const BARS_EVERY_SECONDS: i64 = 10;
+
+pub(super) async fn build_version(
+    conn: &mut PgConnection,
+    id: BuildId,
+    now: DateTime<Utc>,
+) -> Result<u64> {
     let build = store::build::get(conn, id).await?;
-    let states: Vec<_> = store::job::list(conn, id)
-        .await?
+    let jobs = store::job::list(conn, id).await?;
+    let running = jobs.iter().any(|job| matches!(job.state, JobState::Running(_)));
+    let tick = running.then(|| now.timestamp() / BARS_EVERY_SECONDS);
+    let states: Vec<_> = jobs
         .into_iter()
         .map(|job| (job.id, job.state.as_str(), job.attempt, job.cancel_requested_at))
         .collect();
@@ -121,6 +129,7 @@ pub(super) async fn build_version(conn: &mut PgConnection, id: BuildId) -> Resul
         .into_iter()
         .map(|kept| (kept.id, kept.approval.state, kept.approval.overridden))
         .collect();
+    let progress = store::progress::of_build(conn, id).await?;
     Ok(version(&(
         decided,
         build.state,
@@ -128,53 +137,7 @@ pub(super) async fn build_version(conn: &mut PgConnection, id: BuildId) -> Resul
         build.planned.is_some(),
         build.cancel_requested_at,
         states,
+        progress,
+        tick,
     )))
-}
-
-#[derive(Deserialize)]
-pub(super) struct From {
-    from: String,
-}
-
-/// The lines of a log as HTML, from a place on; `end` when the job has ended and all was sent.
-pub(super) async fn log(
-    Extract(state): Extract<State>,
-    Path(id): Path<String>,
-    Query(from): Query<From>,
-    headers: HeaderMap,
-) -> Result<Response> {
-    let id: JobId = segment("job", &id)?;
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let place: Place = value("from", last.unwrap_or(&from.from))?;
-    Ok(stream(state, LogLines { id, place }))
-}
-
-struct LogLines {
-    id: JobId,
-    place: Place,
-}
-
-impl Source for LogLines {
-    fn concerns(&self, topic: Topic) -> bool {
-        topic == Topic::Log(self.id)
-    }
-
-    async fn next(&mut self, state: &State) -> Result<Next> {
-        let mut conn = state.db.acquire().await?;
-        // the job first: what is read after its end is all there is
-        let job = store::job::get(&mut conn, self.id).await?;
-        let ended = matches!(job.state, JobState::Finished(_));
-        let read = log::lines(&mut conn, self.id, self.place, LINES_PER_EVENT, ended).await?;
-        drop(conn);
-        if read.lines.is_empty() {
-            return Ok(match ended {
-                true => Next::End(Event::default().event("end").data("{\"complete\":true}")),
-                false => Next::Nothing,
-            });
-        }
-        self.place = read.next;
-        let data = json!({ "html": render(&read.lines)? });
-        let id = self.place.to_string();
-        Ok(Next::Event(Event::default().event("lines").id(id).data(data.to_string())))
-    }
 }

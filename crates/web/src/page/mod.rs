@@ -4,6 +4,7 @@
 //! escapes them; a form that changes something is a POST, answered by a redirect to what it
 //! changed. The content security policy allows nothing but our own files.
 
+pub(crate) mod account;
 mod audit;
 mod board;
 mod build;
@@ -12,112 +13,95 @@ mod cell;
 mod change;
 mod dialog;
 pub(crate) mod error;
+mod feed;
 mod finding;
 mod frozen;
 mod graph;
 mod live;
 mod logs;
+mod members;
 mod orphans;
 mod place;
 mod previews;
 mod reconcile;
+mod settings;
+pub(crate) mod setup;
+mod shell;
+pub(crate) mod sign_in;
 mod stage;
+mod styleguide;
 mod system;
+mod tokens;
 mod view;
 mod waiting;
 
 use askama::Template;
-use axum::Router;
-use axum::extract::Request;
-use axum::http::HeaderValue;
-use axum::middleware::{self, Next};
-use axum::response::{Html, Response};
-use axum::routing::{get, post};
+use axum::response::Html;
+use model::permission::Action;
 
 use self::dialog::{approval, freeze, orphan, promote, recover, remove, rollback};
+pub(crate) use self::shell::Shell;
+use crate::audit::READERS;
 use crate::error::Result;
-use crate::state::State;
+use crate::rights::{Needs, Routes};
 
-pub(crate) fn routes() -> Router<State> {
-    Router::new()
-        .route("/", get(board::show))
-        .route("/builds", get(builds::show))
-        .route("/apps/{app}/builds/{number}", get(build::show))
-        .route("/apps/{app}/builds/{number}/cancel", post(build::cancel))
-        .route("/apps/{app}/builds/{number}/rerun", post(build::rerun))
-        .route("/apps/{app}/stages/{stage}", get(stage::show))
-        .route("/apps/{app}/stages/{stage}/build", post(stage::order::build))
-        .route("/apps/{app}/stages/{stage}/redeploy", post(stage::order::redeploy))
-        .route("/apps/{app}/stages/{stage}/drift", post(stage::order::drift))
-        .route("/apps/{app}/stages/{stage}/extend", post(stage::order::extend))
+/// Every page, with what it takes to see or use it.
+pub(crate) fn routes() -> Routes {
+    let (read, build) = (Needs::InApp(Action::Read), Needs::InApp(Action::Build));
+    Routes::new()
+        .get("/", Needs::Somebody, board::show)
+        .get("/builds", Needs::Somebody, builds::show)
+        .get("/apps/{app}/feed.atom", read, feed::of_app)
+        .get("/apps/{app}/stages/{stage}/feed.atom", read, feed::of_stage)
+        .get("/apps/{app}/builds/{number}", read, build::show)
+        .post("/apps/{app}/builds/{number}/cancel", build, build::act::cancel)
+        .post("/apps/{app}/builds/{number}/rerun", build, build::act::rerun)
+        .get("/apps/{app}/stages/{stage}", read, stage::show)
+        .post("/apps/{app}/stages/{stage}/build", build, stage::order::build)
+        .post("/apps/{app}/stages/{stage}/redeploy", build, stage::order::redeploy)
+        .post("/apps/{app}/stages/{stage}/drift", build, stage::order::drift)
+        .post("/apps/{app}/stages/{stage}/extend", build, stage::order::extend)
         .merge(dialogs())
-        .route("/previews", get(previews::show))
-        .route("/system", get(system::show))
-        .route("/audit", get(audit::show))
-        .route("/system/sweep", post(system::sweep))
-        .route("/system/deliveries/{guid}/replay", post(system::replay))
-        .route("/jobs/{id}/log.txt", get(logs::raw))
-        .route("/live/board", get(live::board))
-        .route("/live/builds/{id}", get(live::build))
-        .route("/live/jobs/{id}", get(live::log))
-        .layer(middleware::from_fn(guarded))
+        .merge(settings::routes())
+        .get("/previews", Needs::Somebody, previews::show)
+        .get("/styleguide", Needs::Somebody, styleguide::show)
+        .merge(system::routes())
+        .get("/audit", Needs::Somewhere(READERS), audit::show)
+        .get("/members", Needs::Somewhere(Action::Configure), members::show)
+        .post("/members/{id}/check", Needs::Somewhere(Action::Configure), members::check)
+        .get("/tokens", Needs::Somewhere(Action::Configure), tokens::show)
+        .post("/tokens", Needs::Somewhere(Action::Configure), tokens::create)
+        .get("/tokens/{id}/revoke", Needs::Somewhere(Action::Configure), tokens::ask)
+        .post("/tokens/{id}/revoke", Needs::Somewhere(Action::Configure), tokens::revoke)
+        .merge(logs::routes())
+        .get("/live/board", Needs::Somebody, live::board)
+        .get("/live/builds/{id}", Needs::InAppOfBuild(Action::Read), live::build)
 }
 
 /// What is asked by a page first and done by its form.
-fn dialogs() -> Router<State> {
-    Router::new()
-        .route("/apps/{app}/builds/{number}/approve", get(approval::show).post(approval::approve))
-        .route("/apps/{app}/builds/{number}/reject", post(approval::reject))
-        .route("/apps/{app}/stages/{stage}/freeze", get(freeze::show).post(freeze::act))
-        .route("/apps/{app}/stages/{stage}/unfreeze", get(freeze::show_end).post(freeze::end))
-        .route("/apps/{app}/stages/{stage}/promote", get(promote::show).post(promote::act))
-        .route("/apps/{app}/stages/{stage}/recover", get(recover::show).post(recover::act))
-        .route("/apps/{app}/stages/{stage}/remove", get(remove::show).post(remove::act))
-        .route("/apps/{app}/stages/{stage}/rollback", get(rollback::show).post(rollback::act))
-        .route("/orphans/{id}/remove", get(orphan::show).post(orphan::act))
-}
-
-/// Headers of every page. What a page shows is nobody else's, so nothing is cached.
-async fn guarded(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    guard(&mut response);
-    response
-}
-
-pub(crate) fn guard(response: &mut Response) {
-    for (name, value) in [
-        (
-            "content-security-policy",
-            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
-             object-src 'none'",
-        ),
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "same-origin"),
-        ("cache-control", "no-store"),
-    ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-}
-
-/// What every page has around its content.
-pub(crate) struct Shell {
-    pub(crate) title: String,
-    /// Which entry of the navigation this is.
-    pub(crate) place: &'static str,
-    /// The colour of the icon: `idle`, `running`, `failed` or `ok`.
-    pub(crate) icon: &'static str,
-    /// Where changes of this page are announced.
-    pub(crate) events: Option<String>,
-}
-
-impl Shell {
-    fn new(title: impl Into<String>, place: &'static str) -> Self {
-        Self { title: title.into(), place, icon: "idle", events: None }
-    }
-
-    pub(crate) fn plain(title: impl Into<String>) -> Self {
-        Self::new(title, "")
-    }
+fn dialogs() -> Routes {
+    let build = Needs::InApp(Action::Build);
+    let configure = Needs::OnServer(Action::Configure);
+    // who may answer, the stage says
+    let (read, decide) = (Needs::InApp(Action::Read), Needs::InAppNow(Action::Read));
+    Routes::new()
+        .get("/apps/{app}/builds/{number}/approve", read, approval::show)
+        .post("/apps/{app}/builds/{number}/approve", decide, approval::approve)
+        .post("/apps/{app}/builds/{number}/reject", decide, approval::reject)
+        .get("/apps/{app}/stages/{stage}/freeze", build, freeze::show)
+        .post("/apps/{app}/stages/{stage}/freeze", build, freeze::act)
+        .get("/apps/{app}/stages/{stage}/unfreeze", build, freeze::show_end)
+        .post("/apps/{app}/stages/{stage}/unfreeze", Needs::InAppNow(Action::Build), freeze::end)
+        .get("/apps/{app}/stages/{stage}/promote", build, promote::show)
+        .post("/apps/{app}/stages/{stage}/promote", build, promote::act)
+        .get("/apps/{app}/stages/{stage}/recover", build, recover::show)
+        .post("/apps/{app}/stages/{stage}/recover", build, recover::act)
+        .get("/apps/{app}/stages/{stage}/remove", build, remove::show)
+        .post("/apps/{app}/stages/{stage}/remove", build, remove::act)
+        .get("/apps/{app}/stages/{stage}/rollback", build, rollback::show)
+        .post("/apps/{app}/stages/{stage}/rollback", build, rollback::act)
+        .get("/orphans/{id}/remove", configure, orphan::show)
+        .post("/orphans/{id}/remove", configure, orphan::act)
 }
 
 fn html(template: &impl Template) -> Result<Html<String>> {

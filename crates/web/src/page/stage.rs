@@ -56,6 +56,9 @@ struct StagePage {
     profile: String,
     region: String,
     account: String,
+    role: String,
+    /// The settings name it.
+    configured: bool,
     branch: Option<String>,
     pull_request: Option<i64>,
     /// `None`: it was never built.
@@ -152,7 +155,7 @@ pub(super) async fn show(
     let own = app.settings.stage(&stage.name).map(|(_, own)| own);
     let freezes = api::stages::freezes(&state, &app, &stage, by_hand.as_ref());
     let (profile, profile_settings) = stage.profile_in(&app.settings);
-    let may_build = caller.role.allows(Action::Build);
+    let may_build = caller.allows(Action::Build, &app.name);
     let deployable = may_build && stage.state == StageState::Active;
     let history =
         History { app: &app.name, stage_url: &url, instances: &instances, deployable, now }
@@ -164,6 +167,7 @@ pub(super) async fn show(
         app: &app.name,
         stage: &stage.name,
         parameters_digest: &digest,
+        partition: profile_settings.role_arn.as_str().split(':').nth(1).unwrap_or_default(),
         changeable: may_build,
     };
     let instances: Vec<InstanceView> = instances
@@ -176,7 +180,7 @@ pub(super) async fn show(
     let page = StagePage {
         shell: Shell {
             events: before.is_none().then(|| format!("/live/board?seen={seen}")),
-            ..Shell::new(format!("{} {}", app.name, stage.name), "board")
+            ..Shell::new(format!("{} {}", app.name, stage.name), "board").of(&caller)
         },
         app: app.name.to_string(),
         name: stage.name.to_string(),
@@ -190,6 +194,8 @@ pub(super) async fn show(
         profile: profile.to_string(),
         region: profile_settings.region.to_string(),
         account: profile_settings.role_arn.account().to_owned(),
+        role: profile_settings.role_arn.to_string(),
+        configured: own.is_some(),
         branch: stage.branch.as_ref().map(ToString::to_string),
         pull_request: stage.pull_request,
         active: is_built(&stage).then(|| Time::new(stage.active_at, now)),
@@ -229,7 +235,8 @@ fn freezing(
     stage: &Stage,
     by_hand: Option<Frozen>,
 ) -> Option<&'static str> {
-    let freezable = caller.role.allows(Action::Build) && app.settings.stage(&stage.name).is_some();
+    let freezable =
+        caller.allows(Action::Build, &app.name) && app.settings.stage(&stage.name).is_some();
     match by_hand {
         Some(frozen) => {
             api::freeze::may_end(caller, app, &stage.name, &frozen).then_some("unfreeze")

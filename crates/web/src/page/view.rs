@@ -141,6 +141,27 @@ pub(super) fn duration(
     }
 }
 
+/// A commit to look at.
+pub(super) struct Commit {
+    pub(super) short: String,
+    pub(super) full: String,
+    /// On GitHub; empty where that is not known.
+    pub(super) url: String,
+    /// Empty where it stands somewhere else.
+    pub(super) title: String,
+}
+
+/// How far something is, as a bar with words.
+pub(super) struct Far {
+    /// `run`, `ok`, `bad`, `off`, or `over`: longer than usual.
+    pub(super) class: &'static str,
+    pub(super) value: i64,
+    pub(super) max: i64,
+    pub(super) text: String,
+    /// For who does not see the bar.
+    pub(super) label: String,
+}
+
 /// A commit as people write it.
 pub(super) fn short(commit: &CommitSha) -> String {
     commit.short().to_owned()

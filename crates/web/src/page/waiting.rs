@@ -1,6 +1,9 @@
 //! What a build waits for at the gate of its stage, and what was decided about it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
+use model::JobId;
 use model::approval::{Approval, ApprovalState};
 use model::gate::Gate;
 use model::job::JobState;
@@ -25,6 +28,8 @@ pub(super) struct Waiting {
     /// There is a question to be answered, not only a freeze in the way.
     pub(super) asked: bool,
     pub(super) answers: Vec<Answer>,
+    /// The same of each job that waits.
+    pub(super) of_jobs: BTreeMap<JobId, String>,
 }
 
 /// What came of one question.
@@ -53,12 +58,15 @@ pub(super) async fn waiting(
     }
     let Some(gates) = Gates::load(conn, app, build, now).await? else { return Ok(None) };
     let mut for_what: Vec<String> = Vec::new();
+    let mut of_jobs = BTreeMap::new();
     for job in held {
         let why = match gates.of(job) {
             Gate::Open => Vec::new(),
             Gate::Closed { why } => why,
         };
-        for sentence in why.iter().map(model::gate::Obstacle::sentence) {
+        let sentences: Vec<String> = why.iter().map(model::gate::Obstacle::sentence).collect();
+        of_jobs.insert(job.id, sentences.join("; "));
+        for sentence in sentences {
             if !for_what.contains(&sentence) {
                 for_what.push(sentence);
             }
@@ -71,7 +79,7 @@ pub(super) async fn waiting(
         approvers: asks.then(|| format!("{}, or an admin", gates.approvers().join(", "))),
         decidable: answerable
             && build.cancel_requested_at.is_none()
-            && caller.role.may_approve(&caller.name, gates.approvers()),
+            && caller.may_approve(&build.app, gates.approvers()),
         asked: asks && gates.open().is_some(),
         answers: gates
             .kept()
@@ -79,12 +87,20 @@ pub(super) async fn waiting(
             .filter(|kept| kept.approval.state != ApprovalState::Waiting)
             .map(|kept| Answer::of(kept.approval.clone(), now))
             .collect(),
+        of_jobs,
     }))
 }
 
 impl Waiting {
     fn over(answers: Vec<Answer>) -> Self {
-        Self { for_what: Vec::new(), approvers: None, decidable: false, asked: false, answers }
+        Self {
+            for_what: Vec::new(),
+            approvers: None,
+            decidable: false,
+            asked: false,
+            answers,
+            of_jobs: BTreeMap::new(),
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! A worker presents itself, and asks for work.
 //!
-//! What always holds: a job that cannot be assigned (a secret that does not open, an artifact that
-//! is missing) fails with the reason instead of being offered for ever; a change's deployment row
-//! is committed before its worker hears of it. After a crash between the claim and the answer the
-//! lease runs out and the job is offered again.
+//! What always holds: the slots of a worker do not wait for each other; a job that cannot be
+//! assigned (a secret that does not open, an artifact that is missing) fails with the reason
+//! instead of being offered for ever; a change's deployment row is committed before its worker hears of it.
+//! After a crash between the claim and the answer the lease runs out and the job is offered again.
 
 use std::time::Duration;
 
@@ -76,13 +76,21 @@ pub(super) async fn claim(
     }
 }
 
+/// How long a worker may be heard of without a word about it. Its slots share that row: written by
+/// each claim, they would queue up for it, one flush of the disk after another.
+const HEARD: TimeDelta = TimeDelta::seconds(10);
+
 /// Two processes under one name would take turns at losing each other's jobs.
 async fn known(state: &State, claim: &Claim) -> Result<()> {
     let mut conn = state.db.acquire().await?;
     let worker = store::worker::find(&mut conn, claim.worker).await?;
     match worker {
         Some(worker) if worker.incarnation == claim.incarnation => {
-            Ok(store::worker::seen(&mut conn, claim.worker, state.now()).await?)
+            let now = state.now();
+            if now - worker.seen_at >= HEARD {
+                store::worker::seen(&mut conn, claim.worker, now).await?;
+            }
+            Ok(())
         }
         Some(_) => Err(Error::Conflict(
             "another process registered under this worker's name since: give each its own".into(),

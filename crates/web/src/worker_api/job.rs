@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State as Extract};
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 use model::JobId;
-use model::worker_api::{Checkout, Directive, Heartbeat, Held};
+use model::worker_api::{Checkout, Directive, Heartbeat, Held, LogHead, MAX_LOG_GROUPS};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use store::signals::Topic;
@@ -40,6 +40,9 @@ pub(super) async fn heartbeat(
 pub(super) struct Chunk {
     attempt: i32,
     seq: i64,
+    /// So many bytes before the chunk's are a [`LogHead`].
+    #[serde(default)]
+    head: usize,
 }
 
 pub(super) async fn log(
@@ -52,8 +55,21 @@ pub(super) async fn log(
     if chunk.seq < 0 {
         return Err(Error::invalid("seq", "count chunks from 0"));
     }
+    if chunk.head > bytes.len() {
+        return Err(Error::invalid("head", "it is longer than the body"));
+    }
+    let (head, bytes) = bytes.split_at(chunk.head);
+    let head: LogHead = match head {
+        [] => LogHead::default(),
+        head => serde_json::from_slice(head)
+            .map_err(|error| Error::invalid("head", error.to_string()))?,
+    };
+    if head.groups.iter().any(|group| group.ordinal >= MAX_LOG_GROUPS || group.first_line == 0) {
+        return Err(Error::invalid("head", "a group is numbered as no worker numbers them"));
+    }
     let mut conn = state.db.acquire().await?;
-    store::log::append(&mut conn, id, chunk.attempt, chunk.seq, &bytes).await?;
+    let place = (chunk.attempt, chunk.seq);
+    store::log::append(&mut conn, id, place, bytes, &head, state.now()).await?;
     drop(conn);
     state.signals.touched(Topic::Log(id));
     Ok(StatusCode::NO_CONTENT)
@@ -71,7 +87,7 @@ pub(super) async fn checkout(
         let build = store::build::get(&mut conn, job.build_id).await?;
         store::app::get(&mut conn, build.app_id).await?
     };
-    let github = state.github.as_ref().ok_or_else(|| {
+    let github = state.github.get().ok_or_else(|| {
         Error::Unavailable(
             "the server has no identity on GitHub to check out with: set `github.token`, or \
              `github.app_id` and `github.private_key_file`"

@@ -14,6 +14,7 @@ mod effect;
 mod finish;
 mod job;
 mod outside;
+mod progress;
 mod target;
 
 use axum::Router;
@@ -21,7 +22,7 @@ use axum::extract::{DefaultBodyLimit, Request, State as Extract};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{post, put};
-use model::permission::Action;
+use model::permission::{Action, Scope};
 
 use crate::auth;
 use crate::error::Result;
@@ -39,6 +40,7 @@ pub(crate) fn routes(state: &State) -> Router<State> {
         .route("/claim", post(claim::claim))
         .route("/jobs/{id}/heartbeat", post(job::heartbeat))
         .route("/jobs/{id}/log", post(job::log).layer(limit(MAX_LOG_CHUNK_BYTES)))
+        .route("/jobs/{id}/progress", post(progress::report))
         .route("/jobs/{id}/checkout", post(job::checkout))
         .route("/jobs/{id}/credentials", post(credentials::mint))
         .route(
@@ -54,6 +56,6 @@ async fn workers_only(
     request: Request,
     next: Next,
 ) -> Result<Response> {
-    auth::bearer(&state, request.headers(), Action::Work).await?;
+    auth::bearer(&state, request.headers()).await?.may(Action::Work, Scope::Server)?;
     Ok(next.run(request).await)
 }

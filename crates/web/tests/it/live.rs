@@ -108,7 +108,8 @@ async fn the_pages_log_goes_on_from_where_the_page_ended(
     worker.finish(&job, succeeded(), Value::Null).await;
     let mut seen = String::new();
     let events = until(&mut stream, "end", &mut seen).await;
-    let html: String = events.iter().filter_map(|event| event.data["html"].as_str()).collect();
+    let parts = events.iter().filter_map(|event| event.data["parts"].as_array()).flatten();
+    let html: String = parts.filter_map(|part| part["html"].as_str()).collect();
     assert!(html.contains("id=\"L2\"") && html.contains(">two</code>"), "{html}");
     assert!(html.contains("id=\"L3\"") && html.contains(">three</code>"), "{html}");
     assert!(!html.contains(">one</code>"), "{html}");

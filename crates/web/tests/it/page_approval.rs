@@ -119,7 +119,7 @@ async fn whoever_approves_sees_the_change_the_artifact_and_where_it_goes(
         assert!(page.contains(part), "{part}: {page}");
     }
     let board = shown(&server, "/").await;
-    assert!(board.contains("<span class=\"badge wait\">waiting</span>"), "{board}");
+    assert!(board.contains("</svg>waiting</span>"), "{board}");
 
     let dialog = shown(&server, &format!("{BUILD}/approve")).await;
     for part in [

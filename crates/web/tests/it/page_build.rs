@@ -166,12 +166,12 @@ async fn the_jobs_of_a_service_in_two_regions_name_theirs(
     assert_in_order(
         &text,
         &[
-            "<h4>all regions</h4>",
+            "<h3>all regions</h3>",
             "test</span>",
-            "<h4>eu-west-1</h4>",
+            "<h3>eu-west-1</h3>",
             "it was never there",
             "after its test",
-            "<h4>us-east-1</h4>",
+            "<h3>us-east-1</h3>",
             "it changed",
             "restapi in eu-west-1</a>, <a href=\"#service-restapi\">restapi in us-east-1</a>",
             "<h2 id=\"log\">deploy restapi in eu-west-1",

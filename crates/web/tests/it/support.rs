@@ -22,9 +22,10 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::Database;
 use store::objects::Objects;
 use store::signals::Signals;
+use store::token::NewToken;
 use store::vault::Vault;
 use uuid::Uuid;
-use web::{Access, Parts, Settings};
+use web::{Access, Login, Parts, Settings};
 
 pub(crate) const SECRETS: [&str; 2] = ["the old secret", "the new secret"];
 pub(crate) const EMBEDDED: &str = "embedded-worker-token";
@@ -37,6 +38,18 @@ pub(crate) struct Server {
     seconds: Arc<AtomicI64>,
     client: reqwest::Client,
     files: tempfile::TempDir,
+}
+
+/// Where people sign in.
+struct Place {
+    git_url: String,
+    login: Login,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { git_url: "https://github.com".into(), login: Login::default() }
+    }
 }
 
 /// PostgreSQL waits five seconds for those who are still connected to a database that is dropped.
@@ -67,7 +80,8 @@ impl Server {
         access: Access,
         secrets: &[&str],
     ) -> Self {
-        Self::whole(options, access, secrets, None).await
+        let github = github::Connection::open("http://127.0.0.1:9", Arc::new(start));
+        Self::whole(options, access, secrets, github, Place::default()).await
     }
 
     /// With an identity on this GitHub.
@@ -79,14 +93,35 @@ impl Server {
     ) -> Self {
         let auth = github::Auth::Token(token.into());
         let github = github::GitHub::new(url, auth, Arc::new(start)).expect("a client");
-        Self::whole(options, Access::Loopback, &SECRETS, Some(Arc::new(github))).await
+        let github = github::Connection::configured(url, Arc::new(start), github);
+        Self::whole(options, Access::Loopback, &SECRETS, github, Place::default()).await
+    }
+
+    /// Where people sign in, with an identity on this GitHub where there is a token.
+    pub(crate) async fn with_login(
+        options: PgConnectOptions,
+        url: &str,
+        token: Option<&str>,
+        login: Login,
+    ) -> Self {
+        let github = match token {
+            Some(token) => {
+                let auth = github::Auth::Token(token.into());
+                let github = github::GitHub::new(url, auth, Arc::new(start)).expect("a client");
+                github::Connection::configured(url, Arc::new(start), github)
+            }
+            None => github::Connection::open(url, Arc::new(start)),
+        };
+        let place = Place { git_url: url.to_owned(), login };
+        Self::whole(options, Access::Loopback, &SECRETS, github, place).await
     }
 
     async fn whole(
         options: PgConnectOptions,
         access: Access,
         secrets: &[&str],
-        github: Option<Arc<github::GitHub>>,
+        github: github::Connection,
+        place: Place,
     ) -> Self {
         let db = Database::connect(options.to_url_lossy().as_str(), 5).await.expect("a database");
         let files = tempfile::tempdir().expect("a directory");
@@ -106,9 +141,10 @@ impl Server {
             minter: RoleMinter::from_default_chain(&endpoint).await.expect("a minter"),
             settings: Settings {
                 public_url: "https://ci.example.com".into(),
-                git_url: "https://github.com".into(),
+                git_url: place.git_url,
                 webhook_secrets: secrets.iter().map(|secret| (*secret).into()).collect(),
                 access,
+                login: place.login,
                 lease: LEASE.to_std().expect("positive"),
                 reconcile_every: Duration::from_secs(300),
                 embedded_worker_token: Some(EMBEDDED.into()),
@@ -123,13 +159,18 @@ impl Server {
         };
         let service = web::router(parts).into_make_service_with_connect_info::<web::Connection>();
         tokio::spawn(async move { axum::serve(listener, service).await });
-        let client = reqwest::Client::builder()
+        let client = Self::client();
+        Self { address, db, environment, seconds, client, files }
+    }
+
+    /// One that goes nowhere by itself.
+    pub(crate) fn client() -> reqwest::Client {
+        reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .timeout(Duration::from_secs(30))
             .build()
-            .expect("a client");
-        Self { address, db, environment, seconds, client, files }
+            .expect("a client")
     }
 
     /// Keeps the bytes of an artifact; their digest, and the key they are encrypted with.
@@ -174,10 +215,33 @@ impl Server {
         let token = format!("token-of-{}-{}", role.as_str(), id());
         let hash = digest(&SHA256, token.as_bytes());
         let mut conn = self.db.acquire().await.expect("a connection");
-        store::token::insert(&mut conn, TokenId(id()), &token, role, hash.as_ref(), self.now())
-            .await
-            .expect("a token");
+        let new = NewToken::new(TokenId(id()), &token, role, hash.as_ref(), self.now());
+        store::token::insert(&mut conn, &new).await.expect("a token");
         token
+    }
+
+    /// A token of this role in one app, and of none elsewhere.
+    pub(crate) async fn token_in(&self, app: &str, role: Role) -> String {
+        let token = self.token(role).await;
+        sqlx::query(
+            "update token set app_id = (select id from app where name = $2) where name = $1",
+        )
+        .bind(&token)
+        .bind(app)
+        .execute(self.db.pool())
+        .await
+        .expect("an app");
+        token
+    }
+
+    /// An app beside the workshop.
+    pub(crate) async fn other_app(&self) {
+        let mut file = workshop();
+        (file["app"], file["repository"]) = (json!("other"), json!("acme/other"));
+        let token = self.token(Role::Admin).await;
+        let request = self.request(Method::PUT, "/api/v1/apps/other").bearer_auth(token);
+        let (status, said) = answer(request.json(&file)).await;
+        assert_eq!(status, StatusCode::CREATED, "{said}");
     }
 
     /// The workshop, applied over the API.

@@ -1,5 +1,7 @@
 //! The worker API: claims, fencing, what a job may know, and what its end means.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -23,6 +25,27 @@ async fn a_job_is_claimed_once_and_a_waiting_claim_hears_of_a_new_one(
     assert_eq!(claimed.1["attempt"], 1);
     assert_eq!(claimed.1["build_url"], "https://ci.example.com/apps/workshop/builds/1");
     assert_eq!(answer(worker.claim(0)).await.0, StatusCode::NO_CONTENT);
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn the_slots_of_a_worker_do_not_wait_for_its_row_and_it_is_heard_of_all_the_same(
+    pool: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let server = Server::start(pool, options).await;
+    let worker = server.worker("one").await;
+    let mut conn = server.db.acquire().await.unwrap();
+    let registered = store::worker::list(&mut conn).await.unwrap().remove(0);
+    {
+        let mut another = server.db.begin().await.unwrap();
+        store::worker::seen(&mut another, registered.id, registered.seen_at).await.unwrap();
+        let claimed = tokio::time::timeout(Duration::from_secs(10), answer(worker.claim(0))).await;
+        assert_eq!(claimed.expect("it waits for the row").0, StatusCode::NO_CONTENT);
+    }
+    server.pass(TimeDelta::seconds(15));
+    answer(worker.claim(0)).await;
+    let heard = store::worker::list(&mut conn).await.unwrap().remove(0);
+    assert_eq!(heard.seen_at - registered.seen_at, TimeDelta::seconds(15));
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]

@@ -10,8 +10,8 @@ use super::look::{Movement, Outlook, Rows};
 use crate::error::{Error, Result};
 use crate::state::State;
 
-fn github(state: &State) -> Result<&GitHub> {
-    state.github.as_deref().ok_or_else(|| {
+fn github(state: &State) -> Result<GitHub> {
+    state.github.get().ok_or_else(|| {
         Error::Conflict(
             "the server has no identity on GitHub to move a branch or make a tag with: set \
              `github.token`, or `github.app_id` and `github.private_key_file`"
@@ -109,7 +109,7 @@ pub(super) async fn carry_out(state: &State, outlook: &Outlook) -> Result<Done> 
     match (&outlook.movement, &outlook.way) {
         (Movement::None, _) => {}
         (Movement::Forward { .. }, Way::Branch { branch, .. }) => {
-            forward(github(state)?, repository, branch, commit).await?;
+            forward(&github(state)?, repository, branch, commit).await?;
         }
         (Movement::Create, Way::Branch { branch, .. }) => {
             let made = github(state)?.create_branch(repository, branch, commit).await;

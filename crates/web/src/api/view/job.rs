@@ -1,10 +1,12 @@
 //! A job of a build, with what it found out.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use model::change_set::StackChange;
 use model::finding::Finding;
 use model::job::{JobState, Outcome};
-use model::worker_api::JobResult;
+use model::worker_api::{JobResult, Progress};
 use model::{JobId, Region, ServiceName};
 use serde::Serialize;
 use store::job::Job;
@@ -26,6 +28,8 @@ pub(super) struct JobView {
     changed_outputs: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<Checks>,
+    /// How far a change of stacks is, counted in resources; also where one stopped that failed.
+    progress: Option<Progress>,
     started_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
 }
@@ -41,6 +45,11 @@ impl JobView {
     /// Why it does not go on.
     pub(super) fn because(self, reason: String) -> Self {
         Self { reason: Some(reason), ..self }
+    }
+
+    /// With what its worker said last.
+    pub(super) fn so_far(self, all: &BTreeMap<JobId, Progress>) -> Self {
+        Self { progress: all.get(&self.id).cloned(), ..self }
     }
 }
 
@@ -86,6 +95,7 @@ impl From<Job> for JobView {
             needs: job.needs,
             changed_outputs,
             checks,
+            progress: None,
             started_at: job.started_at,
             finished_at: job.finished_at,
         }

@@ -104,7 +104,7 @@ pub(in crate::page) async fn show(
         changes.add("change", &placed(asked.service.as_str(), Some(&asked.region)), &asked.change);
     }
     html(&ApprovalPage {
-        shell: Shell::new(format!("Approve {} #{}", app.name, build.number), "builds"),
+        shell: Shell::new(format!("Approve {} #{}", app.name, build.number), "builds").of(&caller),
         reach: reach(&app, &stage, &concerned, approval),
         build_url: format!("/apps/{}/builds/{}", app.name, build.number),
         number: build.number,

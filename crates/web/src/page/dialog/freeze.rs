@@ -4,7 +4,6 @@ use askama::Template;
 use axum::extract::{Extension, Form, Path, State as Extract};
 use axum::response::{Html, Redirect};
 use model::freeze::{Freeze, Frozen};
-use model::permission::Action;
 use model::stage::StageKind;
 use serde::Deserialize;
 use store::PgConnection;
@@ -42,10 +41,10 @@ pub(in crate::page) async fn show(
     Extension(caller): Extension<Caller>,
     Path((name, stage)): Path<(String, String)>,
 ) -> Result<Html<String>> {
-    caller.may(Action::Build)?;
     let mut conn = state.db.acquire().await?;
     let (app, stage) = long_lived(&mut conn, &name, &stage).await?;
-    page(&mut conn, &app, &stage, format!("Freeze {}", stage.name), Step::Freeze).await
+    let shell = Shell::new(format!("Freeze {}", stage.name), "board").of(&caller);
+    page(&mut conn, &app, &stage, shell, Step::Freeze).await
 }
 
 pub(in crate::page) async fn show_end(
@@ -53,7 +52,6 @@ pub(in crate::page) async fn show_end(
     Extension(caller): Extension<Caller>,
     Path((name, stage)): Path<(String, String)>,
 ) -> Result<Html<String>> {
-    caller.may(Action::Build)?;
     let now = state.now();
     let mut conn = state.db.acquire().await?;
     let (app, stage) = long_lived(&mut conn, &name, &stage).await?;
@@ -63,7 +61,8 @@ pub(in crate::page) async fn show_end(
         .ok_or_else(|| Error::Conflict(format!("nobody has frozen {}", stage.name)))?;
     api::freeze::allowed_to_end(&caller, &app, &stage.name, &frozen)?;
     let step = Step::Unfreeze(FrozenView::of(&Freeze::ByHand(frozen), now));
-    page(&mut conn, &app, &stage, format!("Unfreeze {}", stage.name), step).await
+    let shell = Shell::new(format!("Unfreeze {}", stage.name), "board").of(&caller);
+    page(&mut conn, &app, &stage, shell, step).await
 }
 
 /// Only these have a gate that a freeze could close.
@@ -83,7 +82,7 @@ async fn page(
     conn: &mut PgConnection,
     app: &App,
     stage: &Stage,
-    title: String,
+    shell: Shell,
     step: Step,
 ) -> Result<Html<String>> {
     let instances = store::instance::list(conn, stage.id).await?;
@@ -93,7 +92,7 @@ async fn page(
         .filter(|build| build.state == BuildState::Waiting)
         .map(|build| (format!("/apps/{}/builds/{}", app.name, build.number), build.number));
     html(&FreezePage {
-        shell: Shell::new(title, "board"),
+        shell,
         reach: Reach::of(app, stage, &instances),
         step,
         waiting: waiting.collect(),
@@ -114,7 +113,6 @@ pub(in crate::page) async fn act(
     Path((name, stage)): Path<(String, String)>,
     Form(filled): Form<Filled>,
 ) -> Result<Redirect> {
-    caller.may(Action::Build)?;
     let wish = Wish { reason: filled.reason, until: until(&filled.until)? };
     let (app, stage) = api::freeze::freeze_stage(&state, &caller, &name, &stage, wish).await?;
     Ok(to(&app, &stage))

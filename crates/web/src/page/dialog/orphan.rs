@@ -5,7 +5,6 @@ use axum::extract::{Extension, Form, Path, State as Extract};
 use axum::response::{Html, Redirect};
 use chrono::{DateTime, Utc};
 use model::OrphanId;
-use model::permission::Action;
 use serde::Deserialize;
 use store::app::App;
 use store::orphan::Orphan;
@@ -76,7 +75,6 @@ pub(in crate::page) async fn show(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Html<String>> {
-    caller.may(Action::Configure)?;
     let now = state.now();
     let id: OrphanId = segment("orphan", &id)?;
     let mut conn = state.db.acquire().await?;
@@ -87,7 +85,7 @@ pub(in crate::page) async fn show(
     }
     drop(conn);
     html(&OrphanPage {
-        shell: Shell::new(format!("Delete {}", orphan.name), "system"),
+        shell: Shell::new(format!("Delete {}", orphan.name), "system").of(&caller),
         orphan: View::of(orphan, &app, now)?,
     })
 }
@@ -104,7 +102,6 @@ pub(in crate::page) async fn act(
     Path(id): Path<String>,
     Form(filled): Form<Filled>,
 ) -> Result<Redirect> {
-    caller.may(Action::Configure)?;
     let known = {
         let mut conn = state.db.acquire().await?;
         store::orphan::get(&mut conn, segment("orphan", &id)?).await?.name

@@ -7,7 +7,6 @@ use askama::Template;
 use axum::extract::{Extension, Form, Path, Query, State as Extract};
 use axum::response::{IntoResponse, Redirect, Response};
 use model::app::Trigger;
-use model::permission::Action;
 use model::promotion::{NoWay, Way, way};
 use serde::Deserialize;
 
@@ -77,7 +76,6 @@ pub(in crate::page) async fn show(
     Path((name, stage)): Path<(String, String)>,
     Query(filled): Query<Filled>,
 ) -> Result<Response> {
-    caller.may(Action::Build)?;
     let mut conn = state.db.acquire().await?;
     let app = api::app(&mut conn, &name).await?;
     let to = stage::find(&mut conn, &app, &stage).await?;
@@ -89,7 +87,7 @@ pub(in crate::page) async fn show(
         && let Err(NoWay::TagNeeded { patterns, .. }) = way(&app.settings, &to.name, None)
     {
         let page = TagPage {
-            shell: Shell::new(title, "board"),
+            shell: Shell::new(title, "board").of(&caller),
             url: format!("/apps/{}/stages/{}", app.name, to.name),
             app: app.name.to_string(),
             stage: to.name.to_string(),
@@ -100,7 +98,7 @@ pub(in crate::page) async fn show(
     }
     let outlook = look(&state, &name, &stage, wanted).await?;
     let page = PromotePage {
-        shell: Shell::new(title, "board"),
+        shell: Shell::new(title, "board").of(&caller),
         reach: Reach::of(&app, &to, &instances),
         from_url: format!("/apps/{}/stages/{}", app.name, outlook.from),
         commit: short(&outlook.commit),

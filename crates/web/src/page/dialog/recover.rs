@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::extract::{Extension, Form, Path, Query, State as Extract};
 use axum::response::{Html, Redirect};
-use model::permission::Action;
 use model::stuck::{StuckResource, stuck_at};
 use model::{Region, ServiceName};
 use serde::Deserialize;
@@ -55,7 +54,6 @@ pub(in crate::page) async fn show(
     Path((name, stage)): Path<(String, String)>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Html<String>> {
-    caller.may(Action::Build)?;
     let (service, region) = (wanted.service()?, wanted.region()?);
     let mut conn = state.db.acquire().await?;
     let app = api::app(&mut conn, &name).await?;
@@ -65,7 +63,7 @@ pub(in crate::page) async fn show(
     let stuck = instance.reason.as_deref().map(stuck_at).unwrap_or_default();
     let ids: Vec<&str> = stuck.iter().map(|one| one.logical_id.as_str()).collect();
     html(&RecoverPage {
-        shell: Shell::new(format!("Recover {service}"), "board"),
+        shell: Shell::new(format!("Recover {service}"), "board").of(&caller),
         reach: Reach::of(&app, &stage, std::slice::from_ref(&instance)),
         service: instance.service.to_string(),
         region: instance.region.to_string(),

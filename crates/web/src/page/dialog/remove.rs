@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::extract::{Extension, Form, Path, State as Extract};
 use axum::response::{Html, Redirect};
-use model::permission::Action;
 use model::stage::StageKind;
 use model::worker_api::RemoveHow;
 use serde::Deserialize;
@@ -66,7 +65,6 @@ pub(in crate::page) async fn show(
     Extension(caller): Extension<Caller>,
     Path((name, stage)): Path<(String, String)>,
 ) -> Result<Html<String>> {
-    caller.may(Action::Build)?;
     let mut conn = state.db.acquire().await?;
     let app = api::app(&mut conn, &name).await?;
     let stage = api::stages::find(&mut conn, &app, &stage).await?;
@@ -81,7 +79,7 @@ pub(in crate::page) async fn show(
         (StageKind::Preview, None) | (StageKind::LongLived | StageKind::Personal, _) => None,
     };
     html(&RemovePage {
-        shell: Shell::new(format!("Remove {}", stage.name), "board"),
+        shell: Shell::new(format!("Remove {}", stage.name), "board").of(&caller),
         reach: Reach::of(&app, &stage, &instances),
         ways: [RemoveHow::Careful, RemoveHow::Retaining, RemoveHow::Forced].map(Way::of).into(),
         again,
@@ -103,7 +101,6 @@ pub(in crate::page) async fn act(
     Path((name, stage)): Path<(String, String)>,
     Form(filled): Form<Filled>,
 ) -> Result<Redirect> {
-    caller.may(Action::Build)?;
     let known = {
         let mut conn = state.db.acquire().await?;
         let app = api::app(&mut conn, &name).await?;

@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
 use model::build::{BuildOutcome, Purpose};
 use model::freeze::Freeze;
-use model::permission::Action;
 use model::stage::StageKind;
 use model::{DeploymentId, ServiceName};
 use serde::Deserialize;
@@ -120,7 +119,6 @@ pub(in crate::page) async fn show(
     Path((name, stage)): Path<(String, String)>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response> {
-    caller.may(Action::Build)?;
     let now = state.now();
     let mut conn = state.db.acquire().await?;
     let app = api::app(&mut conn, &name).await?;
@@ -129,7 +127,7 @@ pub(in crate::page) async fn show(
     let Some(back) = wanted.back()? else {
         let builds = choices(&mut conn, &app, &stage, now).await?;
         let page = ChoicePage {
-            shell: Shell::new(format!("Roll {} back", stage.name), "board"),
+            shell: Shell::new(format!("Roll {} back", stage.name), "board").of(&caller),
             app: app.name.to_string(),
             url: format!("/apps/{}/stages/{}", app.name, stage.name),
             stage: stage.name.to_string(),
@@ -150,7 +148,7 @@ pub(in crate::page) async fn show(
     };
     let touched: Vec<_> = rollback.steps.iter().map(|step| step.instance.clone()).collect();
     let page = RollbackPage {
-        shell: Shell::new(format!("Roll {what} back"), "board"),
+        shell: Shell::new(format!("Roll {what} back"), "board").of(&caller),
         reach: Reach::of(&app, &stage, &touched),
         what,
         as_of,
@@ -241,7 +239,6 @@ pub(in crate::page) async fn act(
     Path((name, stage)): Path<(String, String)>,
     Form(filled): Form<Filled>,
 ) -> Result<Redirect> {
-    caller.may(Action::Build)?;
     let Filled { build, service, deployment, freeze, reason, until: end } = filled;
     let back = Wanted { build, service, deployment }.back()?;
     let back = back.ok_or_else(|| Error::invalid("build", "name what to roll back to"))?;

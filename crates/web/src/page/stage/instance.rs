@@ -16,6 +16,7 @@ use store::stage::Stage;
 use super::super::board::is_link;
 use super::super::view::{Badge, Time, short};
 use crate::error::Result;
+use crate::extract::escape;
 
 pub(super) struct InstanceView {
     pub(super) service: String,
@@ -25,7 +26,7 @@ pub(super) struct InstanceView {
     pub(super) reason: Option<String>,
     pub(super) commit: Option<String>,
     pub(super) build: Option<(String, i64)>,
-    pub(super) stacks: Vec<String>,
+    pub(super) stacks: Vec<StackView>,
     pub(super) endpoints: Vec<Text>,
     pub(super) outputs: Vec<OutputView>,
     /// It runs with other parameters than the stage has now.
@@ -34,6 +35,28 @@ pub(super) struct InstanceView {
     /// The dialog that helps it out if it is stuck.
     pub(super) recover: Option<String>,
     pub(super) updated: Time,
+}
+
+/// A stack, and where the AWS console shows it; empty: in a console that we know no address of.
+pub(super) struct StackView {
+    pub(super) name: String,
+    pub(super) url: String,
+}
+
+impl StackView {
+    fn of(name: String, region: &str, partition: &str) -> Self {
+        let console = match partition {
+            "aws" => "console.aws.amazon.com",
+            "aws-us-gov" => "console.amazonaws-us-gov.com",
+            "aws-cn" => "console.amazonaws.cn",
+            _unknown => return Self { name, url: String::new() },
+        };
+        let text = escape(&name);
+        let url = format!(
+            "https://{region}.{console}/cloudformation/home?region={region}#/stacks?filteringText={text}"
+        );
+        Self { name, url }
+    }
 }
 
 /// What somebody else did to its stacks since the last deploy.
@@ -71,6 +94,8 @@ pub(super) struct Place<'a> {
     pub(super) stage: &'a StageName,
     /// Of the stage's parameters as they are now.
     pub(super) parameters_digest: &'a str,
+    /// Of AWS: that of the stage's role.
+    pub(super) partition: &'a str,
     /// The caller may change the stage.
     pub(super) changeable: bool,
 }
@@ -108,7 +133,11 @@ impl Place<'_> {
             outputs: outputs.collect(),
             published_as: instance.spec.published_as.filter(|name| name != service.as_str()),
             reason: instance.reason,
-            stacks: instance.stacks,
+            stacks: instance
+                .stacks
+                .into_iter()
+                .map(|name| StackView::of(name, region.as_str(), self.partition))
+                .collect(),
             endpoints: instance.endpoints.into_iter().map(Text::from).collect(),
             outdated,
             outside: instance.changed_outside.map(outside),
