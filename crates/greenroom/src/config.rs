@@ -4,6 +4,7 @@
 //! over the file's; a secret is a [`SecretString`] from here on.
 
 mod environment;
+mod login;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 pub(crate) use environment::Environment;
+pub(crate) use login::Login;
 
 /// Read when no `--config` is given, if it exists.
 const DEFAULT_FILE: &str = "config/greenroom.toml";
@@ -25,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) data_dir: DataDir,
     pub(crate) database_url: Option<String>,
     pub(crate) github: GitHub,
+    pub(crate) login: Login,
     pub(crate) secret_key_file: PathBuf,
     pub(crate) worker: Worker,
     pub(crate) reconcile: engine::Reconcile,
@@ -81,6 +84,7 @@ struct File {
     object_store: Option<String>,
     database: DatabaseSection,
     github: GitHubSection,
+    login: login::Section,
     worker: WorkerSection,
     reconcile: ReconcileSection,
 }
@@ -167,6 +171,7 @@ impl Config {
             secret_key_file,
             database_url: text("GREENROOM_DATABASE_URL", file.database.url),
             github: github(file.github, environment)?,
+            login: login::resolve(file.login, environment)?,
             worker: worker(file.worker, environment)?,
             reconcile: reconcile(&file.reconcile, environment)?,
             object_store: text("GREENROOM_OBJECT_STORE", file.object_store),

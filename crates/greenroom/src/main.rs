@@ -4,6 +4,7 @@
 mod clock;
 mod command;
 mod config;
+mod identity;
 mod open;
 mod telemetry;
 
@@ -41,6 +42,8 @@ enum Command {
     /// Bearer tokens of the API
     #[command(subcommand)]
     Token(command::token::Command),
+    /// Print a new link to the setup pages
+    SetupLink,
 }
 
 #[tokio::main]
@@ -75,6 +78,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Token(given) => {
             command::token::run(given, &config::Config::load(file, &environment)?).await?;
+        }
+        Command::SetupLink => {
+            command::setup_link::run(&config::Config::load(file, &environment)?).await?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -12,6 +12,8 @@ use clap::Args;
 use model::app::{self, AppFile};
 use model::{AppName, StageName};
 use secrecy::SecretString;
+use store::audit::Via;
+use web::apply::{Applying, COMMAND, Variables};
 
 use crate::clock;
 use crate::config::Config;
@@ -53,7 +55,12 @@ async fn apply(
             &mut tx,
             vault,
             &file,
-            &|variable: &str| std::env::var(variable).ok().map(SecretString::from),
+            &Applying {
+                by: COMMAND,
+                via: Via::Command,
+                lookup: &|variable: &str| std::env::var(variable).ok().map(SecretString::from),
+                variables: Variables::Read,
+            },
             clock::now(),
             &clock::new_id,
         )

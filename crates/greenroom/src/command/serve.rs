@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock;
-use crate::config::{Config, Identity};
-use crate::open;
+use crate::config::Config;
+use crate::{identity, open};
 
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let data_dir = open::data_dir(&config)?;
@@ -36,7 +36,6 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let (clock, ids) = clock::system();
     let signals = Signals::new();
-    let github = github_client(config, clock.clone())?;
     let worker_token = store::token::generate();
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!("cannot listen on {} (listen, GREENROOM_LISTEN)", config.listen)
@@ -46,6 +45,7 @@ async fn serve(
     // an endpoint and an authority set for the server hold for the deploy steps too
     let aws = aws::AwsEndpoint::from_env()?;
     let vault = open::vault(config, data_dir)?;
+    let github = identity::connect(config, clock.clone(), &db, &vault).await?;
     let router = web::router(web::Parts {
         db: db.clone(),
         vault: vault.clone(),
@@ -62,6 +62,7 @@ async fn serve(
             } else {
                 web::Access::Token
             },
+            login: login(&config.login),
             lease: config.worker.lease,
             reconcile_every: config.reconcile.every,
             embedded_worker_token: Some(worker_token.clone()),
@@ -81,7 +82,16 @@ async fn serve(
     let (web_stop, engine_stop) = (CancellationToken::new(), CancellationToken::new());
     let tasks = TaskTracker::new();
 
+    let (kept, until) = ((db.clone(), vault.clone(), github.clone()), engine_stop.clone());
+    tasks.spawn(async move {
+        let (db, vault, github) = kept;
+        tokio::select! {
+            () = web::identity::follow(db, vault, github) => {}
+            () = until.cancelled() => {}
+        }
+    });
     tasks.spawn(signals.clone().bridge(db.clone(), engine_stop.clone().cancelled_owned()));
+    let invited = db.clone();
     let engine = engine::Engine::new(engine::Parts {
         db,
         signals,
@@ -99,6 +109,7 @@ async fn serve(
             .into_future(),
     );
     tracing::info!(address = %address, public_url = config.public_url, "greenroom is ready");
+    identity::invite(config, &invited).await?;
 
     if config.worker.count == 0 {
         stop.cancelled().await;
@@ -139,27 +150,14 @@ fn reachable(address: std::net::SocketAddr) -> std::net::SocketAddr {
     reachable
 }
 
-fn github_client(
-    config: &Config,
-    clock: clock::Clock,
-) -> anyhow::Result<Option<Arc<github::GitHub>>> {
-    let auth = match &config.github.identity {
-        None => {
-            tracing::warn!(
-                "no GitHub identity (github.token, or github.app_id and github.private_key_file): private repositories cannot be read and no status is sent"
-            );
-            return Ok(None);
+fn login(config: &crate::config::Login) -> web::Login {
+    let client = match &config.client {
+        Some(client) => {
+            web::LoginClient::Configured { id: client.id.clone(), secret: client.secret.clone() }
         }
-        Some(Identity::Token(token)) => github::Auth::Token(token.clone()),
-        Some(Identity::App { app_id, private_key_file }) => {
-            let pem = std::fs::read_to_string(private_key_file).with_context(|| {
-                format!("github.private_key_file: cannot read {}", private_key_file.display())
-            })?;
-            github::Auth::App { app_id: *app_id, private_key_pem: pem.into() }
-        }
+        None => web::LoginClient::OfApp,
     };
-    let api_url = config.github.api_url.as_deref().unwrap_or("https://api.github.com");
-    Ok(Some(Arc::new(github::GitHub::new(api_url, auth, clock)?)))
+    web::Login { client, roles: config.roles.clone(), anonymous_read: config.anonymous_read }
 }
 
 fn secret_variable(name: &str) -> Option<SecretString> {

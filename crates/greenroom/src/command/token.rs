@@ -3,10 +3,12 @@
 
 use anyhow::bail;
 use clap::{Subcommand, ValueEnum};
-use model::TokenId;
+use model::app::Lifetime;
 use model::permission::Role;
+use model::{AppName, TokenId, TokenName};
 use secrecy::ExposeSecret;
 use store::audit::Entry;
+use store::token::NewToken;
 
 use crate::clock;
 use crate::config::Config;
@@ -22,6 +24,12 @@ pub(crate) enum Command {
         /// What it may do
         #[arg(long)]
         role: TokenRole,
+        /// In this app and nowhere else [default: in the whole server]
+        #[arg(long)]
+        app: Option<AppName>,
+        /// How long it lasts, like 90d or 12h [default: until it is revoked]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Lifetime>,
     },
 }
 
@@ -49,11 +57,16 @@ impl From<TokenRole> for Role {
 }
 
 pub(crate) async fn run(command: Command, config: &Config) -> anyhow::Result<()> {
-    let Command::Create { name, role } = command;
+    let Command::Create { name, role, app, expires } = command;
+    let role = Role::from(role);
+    if role == Role::Worker && app.is_some() {
+        bail!("a worker serves all apps: leave --app away");
+    }
+    let wanted = Wanted { name: name.trim().parse()?, role, app, expires };
     let data_dir = open::data_dir(config)?;
     let opened = open::database(config, &data_dir).await?;
     let token = store::token::generate();
-    let inserted = insert(&opened.db, &name, role.into(), &token).await;
+    let inserted = insert(&opened.db, &wanted, &token).await;
     opened.close().await?;
     match inserted {
         Ok(()) => {
@@ -67,18 +80,37 @@ pub(crate) async fn run(command: Command, config: &Config) -> anyhow::Result<()>
     }
 }
 
+struct Wanted {
+    name: TokenName,
+    role: Role,
+    app: Option<AppName>,
+    expires: Option<Lifetime>,
+}
+
 /// The token, and that there came to be one.
 async fn insert(
     db: &store::Database,
-    name: &str,
-    role: Role,
+    wanted: &Wanted,
     token: &secrecy::SecretString,
 ) -> store::Result<()> {
     let (id, now) = (TokenId(clock::new_id()), clock::now());
     let hash = store::token::hash(token.expose_secret());
     let mut tx = db.begin().await?;
-    store::token::insert(&mut tx, id, name, role, &hash, now).await?;
-    let entry = Entry::token_created(name, role, now);
+    let app = match &wanted.app {
+        Some(name) => {
+            let found = store::app::find(&mut tx, name).await?;
+            let gone = || store::Error::NotFound { what: format!("app {:?}", name.as_str()) };
+            Some(found.ok_or_else(gone)?.id)
+        }
+        None => None,
+    };
+    let new = NewToken {
+        app,
+        expires_at: wanted.expires.map(|time| now + time.duration()),
+        ..NewToken::new(id, wanted.name.as_str(), wanted.role, &hash, now)
+    };
+    store::token::insert(&mut tx, &new).await?;
+    let entry = Entry::token_created(&new, wanted.app.as_ref());
     store::audit::record(&mut tx, clock::new_id(), &entry).await?;
     Ok(tx.commit().await?)
 }

@@ -234,7 +234,7 @@ impl World {
     }
 
     /// Nothing is owed, nothing runs, and GitHub was asked nothing it does not know.
-    pub(crate) async fn ends(mut self) {
+    pub(crate) async fn ends(self) {
         until("every status to be sent and every build to end", async || {
             let metrics = self.client.get(format!("{}/metrics", self.server.url));
             let text = metrics.bearer_auth(&self.admin).send().await.unwrap().text().await.unwrap();
@@ -249,6 +249,11 @@ impl World {
             (left == 0.0).then_some(())
         })
         .await;
+        self.stops().await;
+    }
+
+    /// The same of a world in which something is left to wait.
+    pub(crate) async fn stops(mut self) {
         let unknown = self.github.unknown_calls();
         assert!(unknown.is_empty(), "GitHub does not know these: {unknown:?}");
         self.server.stop().await;
