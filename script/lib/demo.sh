@@ -101,6 +101,18 @@ demo_json() {
   python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$1" "$2"
 }
 
+# People who sign in through the stand-in's page: ada may everything, grace deploys, linus reads.
+demo_people() {
+  local person login right
+  for person in ada:admin grace:write linus:read; do
+    login=${person%:*} right=${person#*:}
+    curl -fsS -X PUT "$github_url/_fakes/repos/$REPOSITORY/collaborators/$login" \
+      -H 'content-type: application/json' -d "{\"right\":\"$right\"}" >/dev/null
+  done
+  curl -fsS "$github_url/_fakes/oauth" >"$demo/oauth.json"
+  demo_sign_in=yes
+}
+
 # What a user would write for a real GitHub App; the AWS key is in the environment instead.
 demo_settings() {
   local secret=$1
@@ -116,6 +128,13 @@ git_url = "$github_url"
 app_id = $github_app_id
 private_key_file = "$demo/app.pem"
 webhook_secrets = ["$secret"]
+TOML
+    [ -z "${demo_sign_in-}" ] || cat >>"$demo/greenroom.toml" <<TOML
+
+[login]
+client_id = "$(demo_json "$demo/oauth.json" client_id)"
+client_secret = "$(demo_json "$demo/oauth.json" client_secret)"
+admins = ["ada"]
 TOML
   )
 }

@@ -14,7 +14,7 @@ import tempfile
 import time
 import traceback
 
-from . import buildbot, intake, latency, logs, queue, rate, report, sources
+from . import buildbot, intake, latency, logs, pages, queue, rate, report, sources
 from .limits import Postgres
 from .world import FORK, REPOSITORY, GitHub, Server, Trouble
 
@@ -98,6 +98,9 @@ class Bench:
         self.piece("queue, 5,000", queue.measure, server, templates, 5_000, min(90, self.left()), needs=30)
         if self.options.full:
             self.piece("queue, 50,000", queue.measure, server, templates, 50_000, self.left() - 10, needs=120)
+        server.end()
+        server = self.server(0, identity=False, name="pages")
+        self.piece("pages", pages.measure, server, self.options.full, needs=60)
         server.end()
         if self.options.peer == "buildbot":
             self.piece("buildbot", buildbot.measure, self, templates, needs=60)
