@@ -24,6 +24,8 @@ pub(crate) fn routes() -> Router<Stand> {
     Router::new()
         .route("/login/oauth/authorize", get(authorize).post(chosen))
         .route("/login/oauth/access_token", post(exchange))
+        // a browser that was sent here asks for it by itself
+        .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
 }
 
 /// What the client asks for; the page sends it on with the person that was chosen.

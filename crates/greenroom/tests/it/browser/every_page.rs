@@ -28,8 +28,11 @@ const LOOKS: [(Size, Theme); 5] = [
 /// Not what is read by programs, or as it happens; the setup pages have a walk of their own.
 fn is_page(path: &str) -> bool {
     let others = ["/api/", "/live/", "/setup"];
-    let ends = [".atom", ".txt", ".yml", "/metrics"];
-    !others.iter().any(|other| path.starts_with(other))
+    let ends = [".atom", ".txt", ".yml", "/metrics", "/body"];
+    // parts of a log, for the build's page
+    let parts = ["/jobs/{id}/log/find", "/jobs/{id}/log/lines", "/jobs/{id}/log/text"];
+    !parts.contains(&path)
+        && !others.iter().any(|other| path.starts_with(other))
         && !ends.iter().any(|end| path.ends_with(end))
 }
 
@@ -126,6 +129,8 @@ impl Ground {
             ("/orphans/{id}/remove", format!("/orphans/{}/remove", self.orphan)),
             ("/previews", "/previews".into()),
             ("/system", "/system".into()),
+            ("/system/deliveries", "/system/deliveries".into()),
+            ("/settings", "/settings".into()),
             ("/audit", "/audit".into()),
             ("/styleguide", "/styleguide".into()),
             ("/tokens", "/tokens".into()),
@@ -213,6 +218,11 @@ async fn nobody_is_kept_out_of_any_page() {
     let mut visited = BTreeSet::new();
     let mut pages = ground.pages();
     pages.push(("/tokens/{id}/revoke", ground.revocable().await));
+    browser.goto("/system/deliveries").await;
+    let first = "return document.querySelector('[data-row] a[data-open]').pathname";
+    let delivery = browser.evaluate(first).await.as_str().unwrap().to_owned();
+    pages.push(("/system/deliveries/{guid}/replay", format!("{delivery}/replay")));
+    pages.push(("/system/deliveries/{guid}", delivery));
     for (pattern, path) in pages {
         browser.goto(&path).await;
         visited.insert(pattern.to_owned());

@@ -42,6 +42,7 @@ impl Walk<'_> {
         browser.submit("#begin").await;
         self.at("/setup/github").await;
         browser.fill("#name", "Greenroom of acme").await;
+        browser.fill("#admins", "ann").await;
         browser.submit("#choose").await;
         self.at("/setup/github/create").await;
         browser.submit("#create").await;
@@ -94,6 +95,10 @@ impl Walk<'_> {
         browser.submit("#start").await;
         self.at("/setup/build").await;
         browser.submit("#finish").await;
+        // the setup is over, and with it what its link was good for: the admin signs in
+        assert!(browser.path().await.starts_with("/login?back="), "{}", browser.path().await);
+        browser.submit("form[action='/login/github'] button").await;
+        browser.submit("button[name=login][value='ann']").await;
         browser.path().await
     }
 }
@@ -103,6 +108,7 @@ async fn a_new_server_is_set_up_by_its_link_with_a_script_and_without() {
     let axe = Axe::load();
     for (script, size) in [(Script::On, Size::Laptop), (Script::Off, Size::Phone)] {
         let github = Arc::new(GitHub::builder().token(TOKEN).start().await.unwrap());
+        github.user("ann");
         let repository = github.repo("acme/workshop");
         repository.create("master").await.unwrap();
         repository.commit("master", &Sample::of(PIPELINE).files(), "First").await.unwrap();
