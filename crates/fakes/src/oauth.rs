@@ -43,7 +43,7 @@ struct Asked {
 }
 
 async fn authorize(State(stand): State<Stand>, Query(asked): Query<Asked>) -> Response {
-    if let Some(refusal) = refusal(&asked) {
+    if let Some(refusal) = refusal(&stand, &asked) {
         return refusal;
     }
     let consent = stand.state().people.consent.clone();
@@ -55,15 +55,25 @@ async fn authorize(State(stand): State<Stand>, Query(asked): Query<Asked>) -> Re
 }
 
 async fn chosen(State(stand): State<Stand>, Form(asked): Form<Asked>) -> Response {
-    match refusal(&asked) {
+    match refusal(&stand, &asked) {
         Some(refusal) => refusal,
         None if asked.login.is_empty() => denied(&asked),
         None => granted(&stand, &asked, &asked.login),
     }
 }
 
-fn refusal(asked: &Asked) -> Option<Response> {
-    if asked.client_id != CLIENT_ID {
+/// The secret of a client: of the one that is always there, or of the App that was made.
+fn secret_of(stand: &Shared, client_id: &str) -> Option<String> {
+    if client_id == CLIENT_ID {
+        return Some(CLIENT_SECRET.to_owned());
+    }
+    let state = stand.state();
+    let made = state.made_app.as_ref().filter(|made| made.client_id == client_id);
+    made.map(|made| made.client_secret.clone())
+}
+
+fn refusal(stand: &Shared, asked: &Asked) -> Option<Response> {
+    if secret_of(stand, &asked.client_id).is_none() {
         return Some((StatusCode::NOT_FOUND, "there is no such client").into_response());
     }
     let is_plain =
@@ -152,10 +162,10 @@ async fn exchange(State(stand): State<Stand>, headers: HeaderMap, body: Bytes) -
     let Ok(wanted) = serde_json::from_slice::<Exchange>(&body) else {
         return answer(wants_json, &refused("bad_verification_code", "The code is incorrect."));
     };
-    if wanted.client_id != CLIENT_ID {
+    let Some(secret) = secret_of(&stand, &wanted.client_id) else {
         return (StatusCode::NOT_FOUND, Json(json!({ "error": "Not Found" }))).into_response();
-    }
-    if wanted.client_secret != CLIENT_SECRET {
+    };
+    if wanted.client_secret != secret {
         let why = "The client_id and/or client_secret passed are incorrect.";
         return answer(wants_json, &refused("incorrect_client_credentials", why));
     }

@@ -6,6 +6,7 @@ use model::ServiceName;
 use model::build::{BuildOutcome, Purpose};
 use model::job::{JobKind, Outcome};
 use model::plan::{Decision, PlannedService};
+use model::worker_api::Register;
 use sqlx::PgPool;
 use store::build::{self, Before, BuildFilter, BuildState, NewBuild, Wait};
 use store::{Error, job};
@@ -251,6 +252,15 @@ async fn an_unfinished_build_says_what_it_waits_for(pool: PgPool) {
     let both = [first, second];
     let waits = build::waits(&mut conn, &both, at(1_000_000)).await.unwrap();
     assert_eq!(waits.get(&first), Some(&Wait::NoWorker));
+    let hello = Register {
+        name: "embedded".into(),
+        incarnation: uuid::Uuid::from_u128(1),
+        slots: 1,
+        version: "0.1.0".into(),
+        executor: "bubblewrap".into(),
+    };
+    let id = model::WorkerId(crate::support::id());
+    store::worker::register(&mut conn, id, &hello, at(0)).await.unwrap();
     assert!(claim(&mut conn).await.is_some());
     let waits = build::waits(&mut conn, &both, at(-100)).await.unwrap();
     assert_eq!(waits.get(&first), None, "it runs");

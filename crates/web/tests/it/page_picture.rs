@@ -41,7 +41,7 @@ async fn every_job_is_a_box_that_leads_to_its_log_and_says_in_words_how_it_stand
         (deploy, "deploy database, blocked"),
         (follower, "deploy restapi, blocked"),
     ] {
-        let link = format!("href=\"{BUILD}?job={job}#log\" aria-label=\"{label}");
+        let link = format!("href=\"{BUILD}?job={job}#log\"><title>{label}");
         assert!(picture.contains(&link), "{link}: {picture}");
     }
     // what the deploy waits for the follower need not be told again
