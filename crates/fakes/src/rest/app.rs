@@ -315,10 +315,14 @@ async fn account(State(stand): State<Stand>, Path(login): Path<String>) -> Answe
         let mut repositories = state.repositories.values();
         repositories.find(|repo| repo.owner == login && repo.fork_of.is_none()).cloned()
     };
-    let body = match owner {
+    let mut body = match owner {
         Some(repo) => payload::owner(&stand.url, &repo),
         None => payload::actor(&stand.url, &login),
     };
+    // who can sign in has the number that the sign-in tells
+    if let Some(user) = stand.state().people.users.iter().find(|user| user.login == login) {
+        body["id"] = json!(user.id);
+    }
     Ok(answer(StatusCode::OK, body))
 }
 

@@ -131,6 +131,6 @@ async fn a_changed_output_redeploys_those_that_read_it_and_an_unchanged_one_does
     let stage = world.get("/apps/workshop/stages/dev").await;
     assert_eq!(instance(&stage, "last")["outputs"], json!({ "seen": "visitors" }));
     let page = world.page("/apps/workshop/stages/dev").await;
-    assert!(page.contains("seen visitors ${output:last.seen}"), "{page}");
+    assert!(page.contains("seen visitors Copy ${output:last.seen}"), "{page}");
     world.ends().await;
 }

@@ -146,12 +146,6 @@ async fn a_new_server_is_set_up_by_its_link_with_a_script_and_without() {
             .collect();
         assert!(unseen.is_empty(), "nobody walked over these: {unseen:?}");
 
-        // the link was for once
-        browser.goto(&link).await;
-        browser.submit("#begin").await;
-        browser.shows("main", "not good any more").await;
-        browser.goto("/setup/github").await;
-        assert_ne!(browser.text("h1").await, "", "an admin of this machine, or the door");
         until("the first build to be through", async || {
             browser.goto(&build).await;
             browser.text("main").await.contains("succeeded").then_some(())
