@@ -106,6 +106,7 @@ impl Database {
     }
 }
 
-fn known() -> i64 {
+/// The newest migration of this binary.
+pub(crate) fn known() -> i64 {
     MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use model::{AppName, WorkerId};
 use sqlx::PgConnection;
 
-use crate::database::MIGRATOR;
+use crate::database::known;
 use crate::error::Result;
 
 /// A worker, and how many of its slots are taken.
@@ -140,6 +140,6 @@ pub async fn database(conn: &mut PgConnection) -> Result<DatabaseFacts> {
         )
         .fetch_one(conn)
         .await?;
-    let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let known = known();
     Ok(DatabaseFacts { version, size_bytes, schema, known, connections, most_connections: most })
 }

@@ -36,12 +36,13 @@ async fn every_job_is_a_box_that_leads_to_its_log_and_says_in_words_how_it_stand
     let page = shown(&server, BUILD).await;
     let (_, picture) = page.split_once("<svg class=\"jobs-graph\"").unwrap();
     let (picture, after) = picture.split_once("</svg>").unwrap();
-    for (job, label) in [
-        (test, "test database, failed"),
-        (deploy, "deploy database, blocked"),
-        (follower, "deploy restapi, blocked"),
+    // the job whose log is shown is marked
+    for (job, mark, label) in [
+        (test, " aria-current=\"true\"", "test database, failed"),
+        (deploy, "", "deploy database, blocked"),
+        (follower, "", "deploy restapi, blocked"),
     ] {
-        let link = format!("href=\"{BUILD}?job={job}#log\"><title>{label}");
+        let link = format!("href=\"{BUILD}?job={job}#log\"{mark}><title>{label}");
         assert!(picture.contains(&link), "{link}: {picture}");
     }
     // what the deploy waits for the follower need not be told again
