@@ -37,6 +37,7 @@ pub mod output;
 pub mod person;
 pub mod progress;
 pub mod pull_request;
+pub mod queued;
 pub mod reconcile;
 pub mod revision;
 pub mod secret;

@@ -1,5 +1,4 @@
-//! Table `job_progress`: how far running jobs say they are; and what stands before a queued
-//! one.
+//! Table `job_progress`: how far running jobs say they are.
 //!
 //! What always holds: only the attempt that holds the job writes, and what a page shows is of the
 //! job's latest attempt.
@@ -10,14 +9,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use model::worker_api::Progress;
-use model::{AppId, BuildId, JobId};
+use model::{BuildId, JobId};
 use sqlx::PgConnection;
 
 use crate::error::{Error, Result};
-
-/// Jobs before a queued one are not counted further than this: it is far enough away, and the
-/// page costs the same however long the queue is.
-pub const FAR: i64 = 1000;
 
 /// Keeps what the attempt says. Answers the job's build. Stale if the attempt does not hold the
 /// job.
@@ -72,46 +67,4 @@ pub async fn of_build(
             (job, Progress { done: count(done), total: count(total), doing })
         })
         .collect())
-}
-
-/// Where a queued job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
-pub struct Queued {
-    pub job: JobId,
-    /// Queued jobs that are older, up to [`FAR`]: a claim takes the oldest that it may have.
-    pub older: i64,
-    /// The build whose change of the same instance has to end first.
-    pub behind: Option<i64>,
-}
-
-/// Where each queued job of a build stands.
-pub async fn queued(conn: &mut PgConnection, build: BuildId) -> Result<Vec<Queued>> {
-    Ok(sqlx::query_as(
-        "select j.id as job, (
-             select count(*) from (
-                 select from job o where o.state = 'queued' and o.id < j.id limit $2) as before)
-                 as older,
-             (select b.number from job o join build b on b.id = o.build_id
-                 where o.instance_id = j.instance_id and o.state <> 'finished'
-                     and o.kind in ('deploy', 'remove', 'rollback', 'recover') and o.id <> j.id
-                     and (o.state = 'running' or o.build_id < j.build_id
-                         and o.state <> 'waiting' and b.state <> 'waiting')
-                 order by o.build_id limit 1) as behind
-         from job j where j.build_id = $1 and j.state = 'queued' order by j.id",
-    )
-    .bind(build)
-    .bind(FAR)
-    .fetch_all(conn)
-    .await?)
-}
-
-/// How many jobs of an app run now.
-pub async fn running_of(conn: &mut PgConnection, app: AppId) -> Result<i64> {
-    Ok(sqlx::query_scalar(
-        "select count(*) from job j join build b on b.id = j.build_id
-         where j.state = 'running' and b.app_id = $1",
-    )
-    .bind(app)
-    .fetch_one(conn)
-    .await?)
 }

@@ -1,16 +1,13 @@
 //! What unfinished builds wait for, for a page of them.
-//!
-//! What always holds: one query for all of them; jobs before a queued one are counted no further
-//! than [`FAR`], so the page costs the same however long the queue is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use model::BuildId;
 use sqlx::PgConnection;
 
 use crate::error::Result;
-use crate::progress::FAR;
+use crate::queued::{self, Queued};
 
 /// Why a build does nothing right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,22 +16,19 @@ pub enum Wait {
     Approval,
     /// Its stage is frozen.
     Freeze,
-    /// An older build, of this number, is still to change the same stage.
-    Behind(i64),
     /// No worker has been heard of lately.
     NoWorker,
-    /// So many queued jobs are older than its first one; [`FAR`] means that many or more.
+    /// An older build, of this number, is still to change the same stage.
+    Behind(i64),
+    /// So many queued jobs are older than its first one; [`queued::FAR`] means that many or more.
     Queued(i64),
 }
 
 #[derive(sqlx::FromRow)]
 struct Row {
     id: BuildId,
-    waiting: bool,
-    asked: bool,
-    running: bool,
-    behind: Option<i64>,
-    before: Option<i64>,
+    /// Of those that wait for somebody: whether for an approval.
+    asked: Option<bool>,
 }
 
 /// Those of the builds that wait. `alive_since`: a worker that was not heard of since is gone.
@@ -43,50 +37,44 @@ pub async fn waits(
     builds: &[BuildId],
     alive_since: DateTime<Utc>,
 ) -> Result<BTreeMap<BuildId, Wait>> {
+    let idle: Vec<Row> = sqlx::query_as(
+        "select b.id, case when b.state = 'waiting' then exists(
+             select from approval a where a.build_id = b.id and a.state = 'waiting'
+                 and a.expires_at is not null) end as asked
+         from build b
+         where b.id = any($1) and b.state <> 'finished'
+             and not exists(select from job j where j.build_id = b.id and j.state = 'running')",
+    )
+    .bind(builds)
+    .fetch_all(&mut *conn)
+    .await?;
+    if idle.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let alive: bool = sqlx::query_scalar("select exists(select from worker where seen_at >= $1)")
         .bind(alive_since)
         .fetch_one(&mut *conn)
         .await?;
-    let rows: Vec<Row> = sqlx::query_as(
-        "select b.id, b.state = 'waiting' as waiting,
-             exists(select from approval a where a.build_id = b.id and a.state = 'waiting'
-                 and a.expires_at is not null) as asked,
-             exists(select from job j where j.build_id = b.id and j.state = 'running') as running,
-             (select min(o_build.number)
-                 from job j
-                 join job o on o.instance_id = j.instance_id and o.build_id < j.build_id
-                     and o.state <> 'finished' and o.state <> 'waiting'
-                     and o.kind in ('deploy', 'remove', 'rollback', 'recover')
-                 join build o_build on o_build.id = o.build_id and o_build.state <> 'waiting'
-                 where j.build_id = b.id and j.state = 'queued'
-                     and j.kind in ('deploy', 'remove', 'rollback', 'recover')) as behind,
-             (select count(*) from (
-                 select from job o
-                 where o.state = 'queued' and o.id < (
-                     select j.id from job j
-                     where j.build_id = b.id and j.state = 'queued'
-                     -- there is no min of uuids
-                     order by j.id limit 1)
-                 limit $2) as older) as before
-         from build b
-         where b.id = any($1) and b.state <> 'finished'
-             and (b.state = 'waiting' or exists(
-                 select from job j where j.build_id = b.id and j.state = 'queued'))",
-    )
-    .bind(builds)
-    .bind(FAR)
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().filter_map(|row| Some((row.id, wait(&row, alive)?))).collect())
+    let due: Vec<BuildId> =
+        idle.iter().filter(|row| row.asked.is_none()).map(|row| row.id).collect();
+    let queued = queued::of_builds(conn, &due).await?;
+    let mut waits: BTreeMap<BuildId, Wait> = idle
+        .into_iter()
+        .filter_map(|row| Some((row.id, if row.asked? { Wait::Approval } else { Wait::Freeze })))
+        .collect();
+    for build in queued.iter().map(|one| one.build).collect::<BTreeSet<_>>() {
+        let of_build = queued.iter().filter(|one| one.build == build);
+        waits.extend(first(of_build, alive).map(|wait| (build, wait)));
+    }
+    Ok(waits)
 }
 
-fn wait(row: &Row, alive: bool) -> Option<Wait> {
-    match row {
-        Row { running: true, .. } => None,
-        Row { waiting: true, asked: true, .. } => Some(Wait::Approval),
-        Row { waiting: true, asked: false, .. } => Some(Wait::Freeze),
-        Row { behind: Some(number), .. } => Some(Wait::Behind(*number)),
-        Row { .. } if !alive => Some(Wait::NoWorker),
-        Row { before, .. } => Some(Wait::Queued(before.unwrap_or_default())),
-    }
+/// What the job waits for that will begin first: one that comes after nobody, or the oldest.
+fn first<'a>(queued: impl Iterator<Item = &'a Queued>, alive: bool) -> Option<Wait> {
+    let next = queued.min_by_key(|one| (one.behind.is_some(), one.job))?;
+    Some(match next {
+        _ if !alive => Wait::NoWorker,
+        Queued { behind: Some(number), .. } => Wait::Behind(*number),
+        Queued { older, behind: None, .. } => Wait::Queued(*older),
+    })
 }

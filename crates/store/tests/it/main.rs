@@ -28,6 +28,7 @@ mod personal;
 mod previews;
 mod progress;
 mod pull_request;
+mod queued;
 mod reconcile;
 mod revision;
 mod rollback;

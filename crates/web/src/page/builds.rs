@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use model::BuildId;
 use model::build::Purpose;
 use store::build::{Build, BuildState, Wait};
-use store::progress::FAR;
+use store::queued::FAR;
 
 use self::filter::Filter;
 use super::view::{BuildLine, duration};

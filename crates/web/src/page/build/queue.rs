@@ -9,7 +9,7 @@ use store::PgConnection;
 use store::app::App;
 use store::build::Build;
 use store::job::Job;
-use store::progress::{FAR, Queued};
+use store::queued::{self, FAR, Queued};
 use store::worker::SILENT;
 
 use crate::error::Result;
@@ -37,7 +37,7 @@ pub(super) async fn waits(
     let workers = store::worker::list(conn).await?;
     let full = match app.settings.concurrency {
         Some(limit) => {
-            let running = store::progress::running_of(conn, app.id).await?;
+            let running = queued::running_of(conn, app.id).await?;
             let running = usize::try_from(running).unwrap_or_default();
             let limit = usize::from(limit.get());
             (running >= limit).then_some(running)
@@ -45,9 +45,12 @@ pub(super) async fn waits(
         None => None,
     };
     let nobody = !workers.iter().any(|worker| worker.seen_at + SILENT > now);
-    let queued = store::progress::queued(conn, build.id).await?;
     let keeping = Keeping { nobody, full };
-    Ok(queued.into_iter().map(|one| (one.job, words(&one, keeping))).collect())
+    Ok(queued::of_builds(conn, &[build.id])
+        .await?
+        .into_iter()
+        .map(|one| (one.job, words(&one, keeping)))
+        .collect())
 }
 
 fn words(queued: &Queued, keeping: Keeping) -> String {
@@ -90,7 +93,8 @@ mod tests {
         #[case] keeping: Keeping,
         #[case] said: &str,
     ) {
-        let job = "0192d1c0-0000-7000-8000-000000000001".parse().unwrap();
-        assert_eq!(words(&Queued { job, older, behind }, keeping), said);
+        let id = "0192d1c0-0000-7000-8000-000000000001";
+        let (build, job) = (id.parse().unwrap(), id.parse().unwrap());
+        assert_eq!(words(&Queued { build, job, older, behind }, keeping), said);
     }
 }
