@@ -17,6 +17,7 @@ mod bad_input;
 mod browser;
 mod compose;
 mod concurrency;
+mod database;
 mod drift;
 mod environments;
 mod frameworks;

@@ -14,7 +14,7 @@ use crate::world::{World, jobs};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_right_after_its_202_builds_once_all_the_same() {
-    let mut world = World::new().await;
+    let mut world = World::with_own_postgres().await;
     let sample = Sample::tested_by("console.log('fine')");
     let head = world.fork_pull_request(&sample).await;
     until("the delivery to be accepted", async || {
@@ -46,7 +46,7 @@ async fn a_server_killed_right_after_its_202_builds_once_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_while_a_test_runs_runs_that_test_again() {
-    let mut world = World::new().await;
+    let mut world = World::with_own_postgres().await;
     let gate = Gate::closed().await;
     let head = world.fork_pull_request(&Sample::tested_by(&gate.javascript("test"))).await;
     gate.arrived("test", 1).await;
@@ -64,7 +64,7 @@ async fn a_server_killed_while_a_test_runs_runs_that_test_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_while_a_deploy_runs_looks_at_the_stack_and_ends_the_deploy_once() {
-    let mut world = World::new().await;
+    let mut world = World::with_own_postgres().await;
     let before = Gate::closed().await;
     let after = Gate::closed().await;
     let plugin = format!(

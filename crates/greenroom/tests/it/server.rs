@@ -8,22 +8,25 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::aws::LocalAws;
+use crate::database::Rows;
 
-/// How long anything may take before the test says what it waited for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+/// How long anything may take before the test says what it waited for. Long, for a machine with
+/// two slow processors installs dependencies for a minute; only a test that fails waits for it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(900);
 
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) data_dir: PathBuf,
     environment: Vec<(String, String)>,
     child: Option<Child>,
-    /// Kept for its end: the directory goes with the test.
+    /// Kept for their end: they go with the test.
+    _rows: Rows,
     _directory: TempDir,
 }
 
 impl Server {
-    /// Starts a server with its own PostgreSQL and waits until it is ready.
-    pub(crate) async fn start(environment: &[(&str, &str)]) -> Self {
+    /// Starts a server and waits until it is ready.
+    pub(crate) async fn start(rows: Rows, environment: &[(&str, &str)]) -> Self {
         let directory = TempDir::with_prefix("greenroom-").unwrap();
         // PostgreSQL and the steps run as other users: they have to pass through
         set_mode(directory.path(), 0o755);
@@ -35,12 +38,19 @@ impl Server {
             ("GREENROOM_DATA_DIR".to_owned(), data_dir.display().to_string()),
             ("GREENROOM_WORKER_LEASE_SECONDS".to_owned(), "10".to_owned()),
         ];
+        all.extend(rows.environment());
         all.extend(LocalAws::server_environment());
         all.extend(
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
-        let mut server =
-            Self { url, data_dir, environment: all, child: None, _directory: directory };
+        let mut server = Self {
+            url,
+            data_dir,
+            environment: all,
+            child: None,
+            _rows: rows,
+            _directory: directory,
+        };
         server.start_again().await;
         server
     }

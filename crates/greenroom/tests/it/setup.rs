@@ -7,6 +7,7 @@ use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 
 use crate::aws::{DEVELOPMENT, LocalAws};
+use crate::database::Rows;
 use crate::sample::Sample;
 use crate::server::{Server, until};
 
@@ -143,10 +144,10 @@ async fn github() -> (Arc<GitHub>, fakes::Repository) {
 }
 
 async fn server(github: &GitHub) -> Server {
-    Server::start(&[
-        ("GREENROOM_GITHUB_API_URL", github.url()),
-        ("GREENROOM_GITHUB_GIT_URL", github.url()),
-    ])
+    Server::start(
+        Rows::OwnPostgres,
+        &[("GREENROOM_GITHUB_API_URL", github.url()), ("GREENROOM_GITHUB_GIT_URL", github.url())],
+    )
     .await
 }
 
@@ -347,11 +348,14 @@ async fn a_link_is_good_once_and_only_the_last_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_somebody_configured_prints_no_link() {
     let (github, _repository) = github().await;
-    let mut server = Server::start(&[
-        ("GREENROOM_GITHUB_API_URL", github.url()),
-        ("GREENROOM_GITHUB_GIT_URL", github.url()),
-        ("GREENROOM_GITHUB_TOKEN", "ghp_of_somebody"),
-    ])
+    let mut server = Server::start(
+        Rows::shared(),
+        &[
+            ("GREENROOM_GITHUB_API_URL", github.url()),
+            ("GREENROOM_GITHUB_GIT_URL", github.url()),
+            ("GREENROOM_GITHUB_TOKEN", "ghp_of_somebody"),
+        ],
+    )
     .await;
     server.stop().await;
     assert_eq!(links(&server), 0);

@@ -67,7 +67,7 @@ console.log('looked everywhere');
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_test_step_sees_nothing_of_the_server_of_other_jobs_or_of_aws() {
-    let world = World::new().await;
+    let world = World::with_own_postgres().await;
     let head = world.fork_pull_request(&Sample::tested_by(&curious(&world))).await;
     let build = world.succeeds(&format!("commit={head}")).await;
     let test = jobs(&build).find(|job| job["kind"] == "test").unwrap();

@@ -6,6 +6,7 @@ use fakes::{GitHub, NewPull, Repository};
 use serde_json::{Value, json};
 
 use crate::aws::LocalAws;
+use crate::database::Rows;
 use crate::sample::Sample;
 use crate::server::{Server, client, until};
 
@@ -36,7 +37,12 @@ impl World {
     }
 
     pub(crate) async fn with(environment: &[(&str, &str)]) -> Self {
-        Self::known_as(Identity::Token, environment).await
+        Self::known_as(Identity::Token, Rows::shared(), environment).await
+    }
+
+    /// A server that nobody gave a database: it runs a PostgreSQL of its own.
+    pub(crate) async fn with_own_postgres() -> Self {
+        Self::known_as(Identity::Token, Rows::OwnPostgres, &[]).await
     }
 
     /// A server that is a GitHub App, as most will be.
@@ -45,10 +51,10 @@ impl World {
     }
 
     pub(crate) async fn as_app_with(environment: &[(&str, &str)]) -> Self {
-        Self::known_as(Identity::App, environment).await
+        Self::known_as(Identity::App, Rows::shared(), environment).await
     }
 
-    async fn known_as(identity: Identity, environment: &[(&str, &str)]) -> Self {
+    async fn known_as(identity: Identity, rows: Rows, environment: &[(&str, &str)]) -> Self {
         let github = Arc::new(GitHub::builder().token(TOKEN).start().await.unwrap());
         let repository = github.repo("acme/workshop");
         repository.create("master").await.unwrap();
@@ -68,7 +74,7 @@ impl World {
             ]),
         }
         all.extend(environment);
-        let server = Server::start(&all).await;
+        let server = Server::start(rows, &all).await;
         github.set_webhook(&format!("{}/webhooks/github", server.url), SECRET);
         let admin = server.token("admin", "admin").await;
         let world = Self { github, repository, server, admin, client: client(), _key: key };

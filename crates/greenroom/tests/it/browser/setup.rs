@@ -10,6 +10,7 @@ use super::axe::Axe;
 use super::chrome::{Browser, Script, Size, Theme};
 use super::every_page::wrong;
 use crate::aws::{DEVELOPMENT, LocalAws};
+use crate::database::Rows;
 use crate::sample::Sample;
 use crate::server::{Server, until};
 use crate::world::TOKEN;
@@ -116,7 +117,7 @@ async fn a_new_server_is_set_up_by_its_link_with_a_script_and_without() {
             ("GREENROOM_GITHUB_API_URL", github.url()),
             ("GREENROOM_GITHUB_GIT_URL", github.url()),
         ];
-        let mut server = Server::start(&environment).await;
+        let mut server = Server::start(Rows::shared(), &environment).await;
         let made = server.run(&["setup-link"]).await;
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let link = String::from_utf8(made.stdout).unwrap();

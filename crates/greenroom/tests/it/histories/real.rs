@@ -1,6 +1,6 @@
 //! Histories with nothing recorded: the real worker, the real framework, the local AWS.
 //!
-//! Each has a service of its own name, for the histories share an account.
+//! They are pull requests of one repository, so that its dependencies are installed once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ use crate::sample::Sample;
 use crate::server::until;
 use crate::world::World;
 
+const APP: &str = "real";
+const SERVICE: &str = "chance";
 const HISTORIES: u64 = 10;
 /// How many are played at the same time: each has builds that keep a processor busy.
 const AT_ONCE: usize = 3;
@@ -44,7 +46,13 @@ async fn real_previews_follow_their_branches_through_random_histories() {
 }
 
 async fn real() {
-    let world = Arc::new(world("2").await);
+    let world = world("2").await;
+    let (status, body) = world.put(&format!("/apps/{APP}"), &settings()).await;
+    assert_eq!(status, 201, "{body}");
+    let repository = world.github.repo(&format!("acme/{APP}"));
+    repository.create("master").await.unwrap();
+    repository.commit("master", &[("README", "first")], "First").await.unwrap();
+    let world = Arc::new(world);
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let mut histories = JoinSet::new();
     for number in numbers(0..HISTORIES) {
@@ -65,65 +73,61 @@ async fn play(world: &World, number: u64) {
     // each turn is taken by two of ten, in an order that the seed gives
     let turn = TURNS[usize::try_from(number).unwrap() % TURNS.len()];
     let deployed_before = chance.below(2) == 0;
-    let name = format!("chance-{number}");
-    let app = format!("real-{number}");
-    let repository = world.github.repo(&format!("acme/{app}"));
-    repository.create("master").await.unwrap();
-    repository.commit("master", &[("README", "first")], "First").await.unwrap();
-    let (status, body) = world.put(&format!("/apps/{app}"), &settings(&app)).await;
-    assert_eq!(status, 201, "history {number}: {body}");
+    let branch = format!("feature-{number}");
+    let repository = world.github.repo(&format!("acme/{APP}"));
 
-    let sample = Sample::table(&name, "");
-    let mut head = repository.commit("feature", &sample.files(), "Begin").await.unwrap();
-    repository.open_pr("feature", "master", "A change").await.unwrap();
+    let sample = Sample::table(SERVICE, "");
+    let mut head = repository.commit(&branch, &sample.files(), "Begin").await.unwrap();
+    repository.open_pr(&branch, "master", "A change").await.unwrap();
     if deployed_before {
-        settled(world, &app, Some(&head), number, turn).await;
+        settled(world, &branch, Some(&head), turn).await;
     }
     let pushed = sample.clone().file("notes/NOTE", "newer");
     match turn {
         Turn::Pushed => {
-            head = repository.commit("feature", &pushed.files(), "Go on").await.unwrap();
+            head = repository.commit(&branch, &pushed.files(), "Go on").await.unwrap();
         }
-        Turn::Deleted => repository.delete_branch("feature").await.unwrap(),
+        Turn::Deleted => repository.delete_branch(&branch).await.unwrap(),
         Turn::Recreated => {
-            repository.delete_branch("feature").await.unwrap();
-            head = repository.commit("feature", &pushed.files(), "Anew").await.unwrap();
-            repository.open_pr("feature", "master", "A change, anew").await.unwrap();
+            repository.delete_branch(&branch).await.unwrap();
+            head = repository.commit(&branch, &pushed.files(), "Anew").await.unwrap();
+            repository.open_pr(&branch, "master", "A change, anew").await.unwrap();
         }
         Turn::DeletionLost => {
             world.github.settle_deliveries().await;
             world.github.lose_deliveries(2);
-            repository.delete_branch("feature").await.unwrap();
+            repository.delete_branch(&branch).await.unwrap();
         }
         Turn::PushLost => {
             world.github.settle_deliveries().await;
             world.github.lose_deliveries(2);
-            head = repository.commit("feature", &pushed.files(), "Go on").await.unwrap();
+            head = repository.commit(&branch, &pushed.files(), "Go on").await.unwrap();
         }
     }
     let live = match turn {
         Turn::Pushed | Turn::Recreated | Turn::PushLost => Some(head.as_str()),
         Turn::Deleted | Turn::DeletionLost => None,
     };
-    let stage = settled(world, &app, live, number, turn).await;
-    let stack = format!("{name}-{stage}");
+    let stage = settled(world, &branch, live, turn).await;
+    let stack = format!("{SERVICE}-{stage}");
     let expected = live.map(|_| DEVELOPMENT).into_iter().collect::<BTreeSet<_>>();
     assert_eq!(LocalAws::accounts_with(&stack).await, expected, "history {number}: {turn:?}");
 }
 
-/// Waits until no build runs and the preview is at this commit, or closed; its name.
-async fn settled(world: &World, app: &str, head: Option<&str>, number: u64, turn: Turn) -> String {
-    until(&format!("history {number} ({turn:?}) to come to {head:?}"), async || {
-        let builds = world.get(&format!("/apps/{app}/builds")).await;
+/// Waits until no build of the branch runs and its preview is at this commit, or closed; its name.
+async fn settled(world: &World, branch: &str, head: Option<&str>, turn: Turn) -> String {
+    until(&format!("{branch} ({turn:?}) to come to {head:?}"), async || {
+        let builds = world.get(&format!("/apps/{APP}/builds?branch={branch}")).await;
         let builds = builds["builds"].as_array().unwrap();
         let quiet = !builds.is_empty() && builds.iter().all(|build| build["state"] == "finished");
-        let stages = world.get(&format!("/apps/{app}/stages")).await;
+        let stages = world.get(&format!("/apps/{APP}/stages")).await;
         let stages = stages["stages"].as_array().unwrap();
+        let stages: Vec<_> = stages.iter().filter(|stage| stage["branch"] == branch).collect();
         let open = stages.iter().find(|stage| stage["state"] != "closed");
         let name = |stage: &serde_json::Value| stage["name"].as_str().map(str::to_owned);
         match (head, open) {
             _ if !quiet => None,
-            (None, None) => stages.first().and_then(name),
+            (None, None) => stages.first().and_then(|stage| name(stage)),
             (Some(head), Some(stage)) => {
                 let instance = &stage["instances"][0];
                 let there = instance["state"] == "deployed" && instance["commit"] == head;
@@ -135,10 +139,10 @@ async fn settled(world: &World, app: &str, head: Option<&str>, number: u64, turn
     .await
 }
 
-fn settings(app: &str) -> serde_json::Value {
+fn settings() -> serde_json::Value {
     json!({
-        "app": app,
-        "repository": format!("acme/{app}"),
+        "app": APP,
+        "repository": format!("acme/{APP}"),
         "default_profile": "development",
         "profiles": { "development": {
             "role_arn": format!("arn:aws:iam::{DEVELOPMENT}:role/greenroom-deploy"),
