@@ -3,7 +3,7 @@
 //! What always holds: one process uses a worker directory; a worker that cannot sandbox steps
 //! (and was not told to do without) does not come to be.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) async fn open(
         directory: &Path,
+        cache: Option<PathBuf>,
         executor: ExecutorKind,
         slots: u16,
         retry_waits: Vec<Duration>,
@@ -54,7 +55,7 @@ impl Machine {
         let git = Git::new(work.git_home(), PROTOCOLS, GIT_TIMEOUT);
         let mirrors = Mirrors::open(work.mirrors(), git)?;
         mirrors.reap()?;
-        let cache = Cache::open(work.cache(), CACHE_LIMIT_BYTES)?;
+        let cache = Cache::open(cache.unwrap_or_else(|| work.cache()), CACHE_LIMIT_BYTES)?;
         Ok(Self { work, executor, mirrors, cache, node_versions: OnceCell::new(), retry_waits })
     }
 }

@@ -8,8 +8,9 @@
 //! read by a long-lived stage; an entry is there whole or not at all (written beside, then
 //! renamed); all entries together stay under a limit, the longest unused go first; trees are
 //! packed and unpacked as the steps' own user, who can do no more by a crafted tree than it could
-//! in a step. After a crash, half-written entries are removed at the next start. An entry that
-//! cannot be unpacked is removed, and counts as not there.
+//! in a step. Several processes may share a directory: whoever writes an entry holds a lock on it.
+//! After a crash, half-written entries, whose locks are gone, are removed at the next start. An
+//! entry that cannot be unpacked is removed, and counts as not there.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -91,7 +92,7 @@ fn context(text: impl Into<String>) -> impl FnOnce(io::Error) -> CacheError {
 pub struct Cache {
     directory: PathBuf,
     limit_bytes: u64,
-    /// Names what is being written: two slots may save the same key.
+    /// Names what is being written, with the process: two slots may save the same key.
     writes: AtomicU64,
     /// Held while entries appear and disappear, not while they are packed or unpacked.
     changing: Mutex<()>,
@@ -106,8 +107,8 @@ impl Cache {
         fs::set_permissions(&directory, private).map_err(describe())?;
         for entry in fs::read_dir(&directory).map_err(describe())? {
             let path = entry.map_err(describe())?.path();
-            if path.extension() == Some(OsStr::new(PARTIAL)) {
-                fs::remove_file(&path).map_err(describe())?;
+            if path.extension() == Some(OsStr::new(PARTIAL)) && abandoned(&path) {
+                removed(&path).map_err(describe())?;
             }
         }
         Ok(Self { directory, limit_bytes, writes: AtomicU64::new(0), changing: Mutex::new(()) })
@@ -140,7 +141,7 @@ impl Cache {
         let ended = finish(command).await;
         if let Err(CacheError::Tar(detail)) = ended {
             tracing::warn!(entry = %path.display(), detail, "a cache entry could not be unpacked: removed");
-            fs::remove_file(&path).map_err(describe())?;
+            removed(&path).map_err(describe())?;
             return Ok(false);
         }
         ended.map(|()| true)
@@ -160,8 +161,9 @@ impl Cache {
             return Ok(false);
         }
         let partial = self.directory.join(format!(
-            "{}-{}.{PARTIAL}",
+            "{}-{}-{}.{PARTIAL}",
             key.0,
+            std::process::id(),
             self.writes.fetch_add(1, Ordering::Relaxed)
         ));
         let saved = self.write(&partial, &path, directory, names, user).await;
@@ -182,6 +184,8 @@ impl Cache {
     ) -> Result<bool, CacheError> {
         let describe = || context(format!("writing {}", partial.display()));
         let file = File::create(partial).map_err(describe())?;
+        file.lock().map_err(describe())?;
+        let _held = file.try_clone().map_err(describe())?;
         let mut command = Command::new("prlimit");
         // A sparse file of any size costs a step nothing; its copy here would.
         command.arg(format!("--fsize={}", self.limit_bytes)).arg("--");
@@ -212,7 +216,11 @@ impl Cache {
         for entry in fs::read_dir(&self.directory).map_err(describe())? {
             let path = entry.map_err(describe())?.path();
             if path.extension() == Some(OsStr::new("tar")) {
-                let metadata = path.metadata().map_err(describe())?;
+                let metadata = match path.metadata() {
+                    // another process made room
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    other => other.map_err(describe())?,
+                };
                 entries.push((metadata.modified().map_err(describe())?, metadata.len(), path));
             }
         }
@@ -222,10 +230,23 @@ impl Cache {
             if used + size <= self.limit_bytes {
                 break;
             }
-            fs::remove_file(&path).map_err(describe())?;
+            removed(&path).map_err(describe())?;
             used -= length;
         }
         Ok(true)
+    }
+}
+
+/// Nobody writes it any more.
+fn abandoned(partial: &Path) -> bool {
+    File::open(partial).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+/// Gone, whoever removed it.
+fn removed(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     }
 }
 

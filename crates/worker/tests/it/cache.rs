@@ -128,3 +128,17 @@ async fn a_broken_entry_counts_as_none_and_is_removed() {
     assert!(!cache.restore(&key, &fresh, None).await.unwrap());
     assert!(!entry.path().exists());
 }
+
+#[tokio::test]
+async fn what_another_process_writes_is_left_alone_and_what_nobody_writes_is_removed() {
+    let directory = directory();
+    drop(cache(&directory, 1000));
+    let partial = directory.path().join("cache/0123-1-0.partial");
+    let written = std::fs::File::create(&partial).unwrap();
+    written.lock().unwrap();
+    drop(cache(&directory, 1000));
+    assert!(partial.exists());
+    drop(written);
+    drop(cache(&directory, 1000));
+    assert!(!partial.exists());
+}

@@ -71,6 +71,7 @@ impl Bench {
             work_dir: self.work_dir(),
             slots: 2,
             executor: ExecutorKind::Bubblewrap,
+            cache_dir: None,
             retry_waits: vec![Duration::ZERO; 3],
         }
     }
