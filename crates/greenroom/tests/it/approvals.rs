@@ -214,8 +214,7 @@ async fn an_approval_is_void_after_a_push_refused_by_a_word_and_over_when_its_ti
         |key: &str| -> DateTime<Utc> { build["approval"][key].as_str().unwrap().parse().unwrap() };
     let asked = moment("asked_at");
     assert_eq!(moment("expires_at") - asked, TimeDelta::days(7));
-    let address = store::cluster::Cluster::attach(&world.server.data_dir).unwrap();
-    let db = store::Database::connect(&address, 1).await.unwrap();
+    let db = world.server.database().await;
     {
         // the server's clock is the machine's: it is the end that comes here
         let mut conn = db.acquire().await.unwrap();

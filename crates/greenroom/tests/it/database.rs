@@ -5,6 +5,7 @@
 //! says so.
 
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) enum Rows {
     /// The server runs a PostgreSQL of its own, as it does when nobody names one.
@@ -19,7 +20,9 @@ pub(crate) struct Shared {
 
 impl Rows {
     pub(crate) fn shared() -> Self {
-        let name = format!("server_{}", uuid::Uuid::now_v7().simple());
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("server_{}_{number}", std::process::id());
         let made = psql(&format!("create database {name}"));
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         Self::Shared(Shared { name })
@@ -29,13 +32,17 @@ impl Rows {
     pub(crate) fn environment(&self) -> Option<(String, String)> {
         match self {
             Self::OwnPostgres => None,
-            Self::Shared(Shared { name }) => {
-                let base = url();
-                let (path, query) = base.split_once('?').unwrap_or((&base, ""));
-                let (server, _) = path.rsplit_once('/').expect("a URL with a database");
-                Some(("GREENROOM_DATABASE_URL".to_owned(), format!("{server}/{name}?{query}")))
-            }
+            Self::Shared(shared) => Some(("GREENROOM_DATABASE_URL".to_owned(), shared.url())),
         }
+    }
+}
+
+impl Shared {
+    pub(crate) fn url(&self) -> String {
+        let base = url();
+        let (path, query) = base.split_once('?').unwrap_or((&base, ""));
+        let (server, _) = path.rsplit_once('/').expect("a URL with a database");
+        format!("{server}/{}?{query}", self.name)
     }
 }
 

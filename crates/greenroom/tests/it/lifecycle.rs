@@ -65,8 +65,7 @@ async fn is(world: &World, name: &str, state: &str) -> Value {
 
 /// The row of a stage, to let time go by for it.
 async fn row(world: &World, name: &str) -> (Database, Stage) {
-    let address = store::cluster::Cluster::attach(&world.server.data_dir).unwrap();
-    let db = Database::connect(&address, 1).await.unwrap();
+    let db = world.server.database().await;
     let mut conn = db.acquire().await.unwrap();
     let app = store::app::find(&mut conn, &"workshop".parse().unwrap()).await.unwrap().unwrap();
     let found = store::stage::find_open(&mut conn, app.id, &name.parse().unwrap()).await.unwrap();

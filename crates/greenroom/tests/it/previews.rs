@@ -79,8 +79,7 @@ async fn a_pull_request_that_changes_two_services_deploys_both_and_leaves_a_pers
 
 /// A stage as a developer makes one.
 async fn personal_stage(world: &World, name: &str) {
-    let address = store::cluster::Cluster::attach(&world.server.data_dir).unwrap();
-    let db = store::Database::connect(&address, 1).await.unwrap();
+    let db = world.server.database().await;
     let mut conn = db.acquire().await.unwrap();
     let app = store::app::find(&mut conn, &"workshop".parse().unwrap()).await.unwrap().unwrap();
     let stage = NewStage {

@@ -14,13 +14,16 @@ use crate::database::Rows;
 /// two slow processors installs dependencies for a minute; only a test that fails waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(900);
 
+/// What tests install alike is installed once.
+const INSTALLED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/installed");
+
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) data_dir: PathBuf,
     environment: Vec<(String, String)>,
     child: Option<Child>,
-    /// Kept for their end: they go with the test.
-    _rows: Rows,
+    rows: Rows,
+    /// Kept for its end: the directory goes with the test.
     _directory: TempDir,
 }
 
@@ -39,18 +42,13 @@ impl Server {
             ("GREENROOM_WORKER_LEASE_SECONDS".to_owned(), "10".to_owned()),
         ];
         all.extend(rows.environment());
+        all.push(("GREENROOM_WORKER_CACHE_DIR".to_owned(), INSTALLED.to_owned()));
         all.extend(LocalAws::server_environment());
         all.extend(
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
-        let mut server = Self {
-            url,
-            data_dir,
-            environment: all,
-            child: None,
-            _rows: rows,
-            _directory: directory,
-        };
+        let mut server =
+            Self { url, data_dir, environment: all, child: None, rows, _directory: directory };
         server.start_again().await;
         server
     }
@@ -82,6 +80,15 @@ impl Server {
             answer.status().is_success().then_some(())
         })
         .await;
+    }
+
+    /// The rows of the running server: for what no call shows, and for time to go by.
+    pub(crate) async fn database(&self) -> store::Database {
+        let url = match &self.rows {
+            Rows::OwnPostgres => store::cluster::Cluster::attach(&self.data_dir).unwrap(),
+            Rows::Shared(shared) => shared.url(),
+        };
+        store::Database::connect(&url, 2).await.unwrap()
     }
 
     /// SIGKILL: what a power failure or the OOM killer does to the process.

@@ -287,7 +287,7 @@ async fn the_printed_link_leads_to_the_first_build() {
     let closed = visitor.open("/setup/github").await;
     assert!(closed.path.starts_with("/login"), "{}: {}", closed.path, closed.text());
     assert_eq!(visitor.begin(&link).await.status, StatusCode::FORBIDDEN);
-    let db = database(&server).await;
+    let db = server.database().await;
     let mut conn = db.acquire().await.unwrap();
     let admins = store::person::server_admins(&mut conn).await.unwrap();
     let admins: Vec<&str> = admins.iter().map(model::Login::as_str).collect();
@@ -297,11 +297,6 @@ async fn the_printed_link_leads_to_the_first_build() {
     let unknown = github.unknown_calls();
     assert!(unknown.is_empty(), "GitHub does not know these: {unknown:?}");
     server.stop().await;
-}
-
-async fn database(server: &Server) -> store::Database {
-    let address = store::cluster::Cluster::attach(&server.data_dir).unwrap();
-    store::Database::connect(&address, 1).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

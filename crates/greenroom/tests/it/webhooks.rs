@@ -44,8 +44,7 @@ async fn every_documented_payload_is_taken_and_none_ends_as_an_error_of_ours() {
             .unwrap();
         assert_eq!(answer.status(), 202, "{event}");
     }
-    let url = store::cluster::Cluster::attach(&world.server.data_dir).unwrap();
-    let db = store::Database::connect(&url, 2).await.unwrap();
+    let db = world.server.database().await;
     let deliveries = until("every delivery to be processed", async || {
         let mut conn = db.acquire().await.unwrap();
         let all = store::delivery::list(&mut conn, None, 1000).await.unwrap();

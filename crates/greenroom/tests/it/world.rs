@@ -165,8 +165,7 @@ impl World {
         let url = format!("{}/system/deliveries/{guid}/replay", self.server.url);
         let answer = self.client.post(url).header("origin", &self.server.url).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
-        let address = store::cluster::Cluster::attach(&self.server.data_dir).unwrap();
-        let db = store::Database::connect(&address, 1).await.unwrap();
+        let db = self.server.database().await;
         until("the replayed delivery to be processed", async || {
             let mut conn = db.acquire().await.unwrap();
             let delivery = store::delivery::find(&mut conn, guid).await.unwrap().unwrap();

@@ -17,7 +17,11 @@ use tokio::process::{Child, Command};
 use crate::server::{client, until};
 
 /// How long a page may take to show what it is asked for.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How often it is looked: each look is work for the browser, and for two processors.
+const TURN: Duration = Duration::from_millis(50);
+/// Pixels. A longer page is cut.
+const TALLEST_PICTURE: u64 = 2400;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Script {
@@ -118,11 +122,8 @@ impl Browser {
 
     /// From now on, on every page.
     pub(crate) async fn looks(&self, size: Size, theme: Theme) {
-        let (width, height) = size.pixels();
-        let metrics = json!({
-            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == Size::Phone,
-        });
-        self.tell("Emulation.setDeviceMetricsOverride", metrics).await;
+        let (_, height) = size.pixels();
+        self.is_sized(size, height.into()).await;
         let scheme = match theme {
             Theme::Light => "light",
             Theme::Dark => "dark",
@@ -133,6 +134,14 @@ impl Browser {
             { "name": "prefers-reduced-motion", "value": "reduce" },
         ]);
         self.tell("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
+    async fn is_sized(&self, size: Size, height: u64) {
+        let (width, _) = size.pixels();
+        let metrics = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == Size::Phone,
+        });
+        self.tell("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
     async fn tell(&self, command: &'static str, parameters: Value) -> Value {
@@ -177,8 +186,9 @@ impl Browser {
         let left = async {
             // between two pages there is none to ask
             let ask = "return document.readyState === 'complete' && window.isLeft === undefined";
+            let mut turns = tokio::time::interval(TURN);
             while self.page.execute(ask, Vec::new()).await.ok() != Some(Value::Bool(true)) {
-                tokio::task::yield_now().await;
+                turns.tick().await;
             }
         };
         if tokio::time::timeout(PATIENCE, left).await.is_err() {
@@ -199,7 +209,9 @@ impl Browser {
     /// Waits until the element shows the text, as it does where a script brings what is new.
     pub(crate) async fn shows(&self, selector: &str, text: &str) {
         let shown = async {
+            let mut turns = tokio::time::interval(TURN);
             loop {
+                turns.tick().await;
                 let element = self.page.find(Locator::Css(selector)).await;
                 // the page may put a new element in its place at any moment
                 if let Ok(element) = element
@@ -207,7 +219,6 @@ impl Browser {
                 {
                     break;
                 }
-                tokio::task::yield_now().await;
             }
         };
         if tokio::time::timeout(PATIENCE, shown).await.is_err() {
@@ -218,6 +229,13 @@ impl Browser {
     /// What a script that the page itself could run answers.
     pub(crate) async fn evaluate(&self, script: &str) -> Value {
         self.page.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// The page from its beginning, not only what a window of this size shows of it, as PNG.
+    pub(crate) async fn picture(&self, size: Size) -> Vec<u8> {
+        let height = self.evaluate("return document.documentElement.scrollHeight").await;
+        self.is_sized(size, height.as_u64().unwrap().min(TALLEST_PICTURE)).await;
+        self.page.screenshot().await.unwrap()
     }
 
     async fn lost(&self, what: &str) -> ! {

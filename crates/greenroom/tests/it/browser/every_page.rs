@@ -1,19 +1,23 @@
 //! Every page there is, in light and dark, on a phone and at a desk: nobody is kept out of it, and
-//! nothing of it stands beyond the edge.
+//! nothing of it stands beyond the edge. `GREENROOM_TEST_PICTURES` names a directory for a picture
+//! of each, to be looked at by people.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use model::OrphanId;
 use model::sweep::{TaggedStack, Why};
+use model::worker_api::DeployedStack;
 use serde_json::{Value, json};
+use store::instance::Success;
 use store::orphan::Look;
 
 use super::axe::Axe;
 use super::chrome::{Browser, Script, Size, Theme};
 use crate::aws::DEVELOPMENT;
 use crate::sample::Sample;
-use crate::server::until;
+use crate::server::{client, until};
 use crate::world::{World, app, jobs};
 
 const DEV: &str = "/apps/workshop/stages/dev";
@@ -28,7 +32,7 @@ const LOOKS: [(Size, Theme); 5] = [
 /// Not what is read by programs, or as it happens; the setup pages have a walk of their own.
 fn is_page(path: &str) -> bool {
     let others = ["/api/", "/live/", "/setup"];
-    let ends = [".atom", ".txt", ".yml", "/metrics", "/body"];
+    let ends = [".atom", ".svg", ".txt", ".xml", ".yml", "/metrics", "/body"];
     // parts of a log, for the build's page
     let parts = ["/jobs/{id}/log/find", "/jobs/{id}/log/lines", "/jobs/{id}/log/text"];
     !parts.contains(&path)
@@ -56,7 +60,10 @@ impl Ground {
         let world = World::new().await;
         let mut file = app();
         file["stages"]["staging"]["approvers"] = json!(["ann"]);
-        file["stages"]["prod"]["promote_from"] = json!("staging");
+        file["stages"]["qa"] = json!({ "profile": "development" });
+        file["stages"]["prod"]["promote_from"] = json!("qa");
+        let rules = file["rules"].as_array_mut().unwrap();
+        rules.insert(0, json!({ "branch": "qa", "stage": "qa" }));
         world.apply(&file).await;
         let repository = &world.repository;
         let mut first = String::new();
@@ -66,6 +73,8 @@ impl Ground {
             world.succeeds(&format!("commit={commit}")).await;
             first = commit;
         }
+        repository.set_branch("qa", &first).await.unwrap();
+        world.succeeds(&format!("commit={first}&stage=qa")).await;
         repository.set_branch("master", &first).await.unwrap();
         let build = world.build(&format!("commit={first}&stage=staging")).await;
         let waiting = build["number"].as_i64().unwrap();
@@ -94,6 +103,14 @@ impl Ground {
         let (status, made) = self.world.post("/tokens", &body).await;
         assert_eq!(status, 201, "{made}");
         format!("/tokens/{}/revoke", made["id"].as_str().unwrap())
+    }
+
+    /// Where a command line waits to be let in.
+    async fn device(&self) -> String {
+        let url = format!("{}/login/device/code", self.world.server.url);
+        let asked = client().post(url).form(&[("scope", "deployer"), ("machine", "laptop")]);
+        let codes: Value = asked.send().await.unwrap().json().await.unwrap();
+        format!("/device?code={}", codes["user_code"].as_str().unwrap())
     }
 
     /// Each page's pattern, and where it is shown. A pattern may have several.
@@ -136,13 +153,17 @@ impl Ground {
             ("/tokens", "/tokens".into()),
             ("/members", "/members".into()),
             ("/account", "/account".into()),
+            ("/device", "/device".into()),
+            ("/device", "/device?code=BCDF-GHJK".into()),
+            ("/device", "/device?done=confirmed".into()),
+            ("/device", "/device?done=refused".into()),
             ("/login", "/login".into()),
             ("/apps/new", "/apps/new".into()),
             ("/apps/{app}/settings", settings("")),
             ("/apps/{app}/settings/edit", settings("/edit")),
             ("/apps/{app}/settings/history", settings("/history")),
             ("/apps/{app}/settings/history/{number}", settings("/history/1")),
-            ("/apps/{app}/settings/parameter", settings("/parameter?place=stage:dev")),
+            ("/apps/{app}/settings/parameter", settings("/parameter?place=stages.dev")),
             ("/apps/{app}/settings/approvers", settings("/approvers?stage=staging")),
             ("/apps/{app}/settings/rule", settings("/rule")),
             ("/apps/{app}/settings/freeze", settings("/freeze?stage=staging")),
@@ -154,8 +175,7 @@ impl Ground {
 
 /// What no small build leaves behind: a stuck service, and a stack that says it is ours.
 async fn rows(world: &World) -> OrphanId {
-    let address = store::cluster::Cluster::attach(&world.server.data_dir).unwrap();
-    let db = store::Database::connect(&address, 1).await.unwrap();
+    let db = world.server.database().await;
     let mut conn = db.acquire().await.unwrap();
     let app = store::app::find(&mut conn, &"workshop".parse().unwrap()).await.unwrap().unwrap();
     let dev = "dev".parse().unwrap();
@@ -163,6 +183,23 @@ async fn rows(world: &World) -> OrphanId {
     let now: DateTime<Utc> = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
     for instance in store::instance::list(&mut conn, dev.id).await.unwrap() {
         if instance.service.as_str() == "second" {
+            let stack = DeployedStack {
+                stacks: vec!["second-dev".into()],
+                left_at: BTreeMap::new(),
+                outputs: BTreeMap::new(),
+                endpoints: Vec::new(),
+            };
+            let success = Success {
+                commit: instance.commit.as_ref().unwrap(),
+                build_number: instance.build_number.unwrap(),
+                artifact: instance.artifact_id.unwrap(),
+                spec: &instance.spec,
+                stack: &stack,
+                read_at: None,
+                parameters_digest: None,
+                outputs_changed: false,
+            };
+            store::instance::deployed(&mut conn, instance.id, &success, now).await.unwrap();
             let reason = "the stack is UPDATE_ROLLBACK_FAILED";
             store::instance::failed(&mut conn, instance.id, reason, now).await.unwrap();
         }
@@ -204,6 +241,11 @@ pub(crate) async fn wrong(browser: &Browser, axe: &Axe) -> BTreeSet<String> {
         if wide.as_u64().unwrap() > u64::from(edge) {
             wrong.insert(format!("{path} ({size:?}): {wide} pixels wide"));
         }
+        if let Some(directory) = std::env::var_os("GREENROOM_TEST_PICTURES") {
+            let page: String = path.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+            let name = format!("{page:.80}-{size:?}-{theme:?}.png");
+            std::fs::write(Path::new(&directory).join(name), browser.picture(size).await).unwrap();
+        }
     }
     wrong
 }
@@ -218,6 +260,7 @@ async fn nobody_is_kept_out_of_any_page() {
     let mut visited = BTreeSet::new();
     let mut pages = ground.pages();
     pages.push(("/tokens/{id}/revoke", ground.revocable().await));
+    pages.push(("/device", ground.device().await));
     browser.goto("/system/deliveries").await;
     let first = "return document.querySelector('[data-row] a[data-open]').pathname";
     let delivery = browser.evaluate(first).await.as_str().unwrap().to_owned();
@@ -230,6 +273,8 @@ async fn nobody_is_kept_out_of_any_page() {
         if pattern == "error" {
             continue;
         }
+        let status = "return performance.getEntriesByType('navigation')[0].responseStatus";
+        assert_eq!(browser.evaluate(status).await, json!(200), "{path}");
         let heading = browser.text("h1").await;
         assert!(!heading.is_empty(), "{path} is no page of ours");
     }

@@ -47,11 +47,11 @@ async fn real_previews_follow_their_branches_through_random_histories() {
 
 async fn real() {
     let world = world("2").await;
-    let (status, body) = world.put(&format!("/apps/{APP}"), &settings()).await;
-    assert_eq!(status, 201, "{body}");
     let repository = world.github.repo(&format!("acme/{APP}"));
     repository.create("master").await.unwrap();
     repository.commit("master", &[("README", "first")], "First").await.unwrap();
+    let (status, body) = world.put(&format!("/apps/{APP}"), &settings()).await;
+    assert_eq!(status, 201, "{body}");
     let world = Arc::new(world);
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let mut histories = JoinSet::new();

@@ -116,12 +116,13 @@ impl Recorder {
 
     async fn work(self: &Arc<Self>) {
         let mut jobs = JoinSet::new();
+        let mut turns = tokio::time::interval(AGAIN);
         loop {
             let (worker, incarnation) = *self.me.lock().unwrap();
             let claim = Claim { worker, incarnation, wait_seconds: 2 };
             // refused: it began anew meanwhile
             let Ok(Some(assignment)) = self.ask::<_, Assignment>("claim", &claim).await else {
-                tokio::task::yield_now().await;
+                turns.tick().await;
                 continue;
             };
             let recorder = Arc::clone(self);
