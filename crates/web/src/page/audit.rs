@@ -38,9 +38,21 @@ struct EntryView {
     /// The role, and how and from where they came.
     as_whom: String,
     what: &'static str,
-    detail: Vec<(String, String)>,
+    detail: Vec<Detail>,
     place: Option<(String, String)>,
     at: Time,
+}
+
+/// A key of what an entry keeps, with its value.
+struct Detail {
+    key: String,
+    value: Said,
+}
+
+enum Said {
+    Word(String),
+    /// Several: folded up.
+    Lines(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -149,18 +161,36 @@ fn words(deed: Deed) -> &'static str {
         Deed::MakeSetupLink => "had a link to the setup pages printed",
         Deed::BeginSetup => "began to set the server up",
         Deed::FinishSetup => "finished setting the server up",
+        Deed::PublishBadges => "gave the badges a public address",
+        Deed::HideBadges => "took the badges' public address away",
     }
 }
 
-/// Each key with its value as a text.
-fn details(detail: &Value) -> Vec<(String, String)> {
+fn details(detail: &Value) -> Vec<Detail> {
     let Value::Object(map) = detail else { return Vec::new() };
-    let text = |value: &Value| match value {
+    map.iter()
+        .filter_map(|(key, value)| Some(Detail { key: key.replace('_', " "), value: said(value)? }))
+        .collect()
+}
+
+fn said(value: &Value) -> Option<Said> {
+    match value {
         Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Some(value.to_string())
+        Value::Array(several) if several.len() > 1 => {
+            Some(Said::Lines(several.iter().map(text).collect()))
         }
-    };
-    map.iter().filter_map(|(key, value)| Some((key.replace('_', " "), text(value)?))).collect()
+        Value::Array(one) => one.first().map(|one| Said::Word(text(one))),
+        Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            Some(Said::Word(text(value)))
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
+    }
 }
