@@ -73,6 +73,30 @@ class Postgres:
         self.sql("drop table bench_delivery")
         return rate, latencies
 
+    def ask(self, statements, seconds):
+        """What one client waits for all of these, prepared, one after the other: a median."""
+        with tempfile.TemporaryDirectory() as scratch:
+            script, given = os.path.join(scratch, "page.sql"), []
+            with open(script, "w", encoding="utf-8") as file:
+                for at, (text, parameters) in enumerate(statements):
+                    def named(match, at=at, parameters=parameters):
+                        number = int(match[1])
+                        return "null" if parameters[number] is None else f":s{at}p{number}"
+                    file.write(re.sub(r"\$(\d+)", named, text).rstrip(";") + ";\n")
+                    given += [option for number, value in parameters.items() if value is not None
+                              for option in ("-D", f"s{at}p{number}={value}")]
+            done = subprocess.run(
+                [os.path.join(self.bin, "pgbench"), "-h", str(self.socket), "-U", "greenroom", "-n", "-M", "prepared",
+                 "-c", "1", "-T", str(seconds), "-f", script, "--log", "--log-prefix", f"{scratch}/log", *given,
+                 "greenroom"], capture_output=True, text=True, timeout=seconds + 30, check=False)
+            if done.returncode:
+                raise Trouble(f"pgbench: {done.stderr.strip()[-400:]}")
+            latencies = []
+            for log in glob.glob(f"{scratch}/log.*"):
+                with open(log, encoding="ascii") as lines:
+                    latencies += [int(line.split()[2]) / 1e6 for line in lines]
+        return median(latencies)
+
     def activity(self):
         """Transactions and flushes of the write-ahead log so far."""
         # a backend tells of its work at most once a second
