@@ -1,5 +1,5 @@
 //! What a build and its stage want GitHub to show: the commit's statuses, the deployment, and the
-//! comment on every pull request that is shown in the stage.
+//! comment on every pull request that is shown in the stage; and whom else they want told.
 //!
 //! What always holds: everything is found anew from the rows, in the transaction that settles the
 //! build, and written as wishes into the outbox; so whoever changes rows that GitHub shows (a
@@ -20,8 +20,10 @@ use store::job::Job;
 use store::outbox::{StatusWish, Urgency, Want, Wish};
 use store::stage::Stage;
 
-use crate::Engine;
 use crate::settle::views;
+use crate::{Engine, notify};
+
+pub(crate) use comment::secrets;
 
 /// A build as it has just been settled.
 #[derive(Clone, Copy)]
@@ -57,7 +59,7 @@ pub(crate) async fn want(
     for pull_request in pull_requests(conn, settled.build, stage.as_ref()).await? {
         comment::want(engine, conn, settled, pull_request).await?;
     }
-    Ok(())
+    notify::want(engine, conn, settled, stage.as_ref()).await
 }
 
 async fn want_statuses(
@@ -121,10 +123,10 @@ async fn wished(
     Ok(())
 }
 
-fn build_url(engine: &Engine, app: &App, number: i64) -> String {
+pub(crate) fn build_url(engine: &Engine, app: &App, number: i64) -> String {
     format!("{}/apps/{}/builds/{number}", engine.public_url, app.name)
 }
 
-fn stage_url(engine: &Engine, app: &App, stage: &Stage) -> String {
+pub(crate) fn stage_url(engine: &Engine, app: &App, stage: &Stage) -> String {
     format!("{}/apps/{}/stages/{}", engine.public_url, app.name, stage.name)
 }

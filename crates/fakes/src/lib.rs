@@ -1,6 +1,7 @@
 //! A GitHub stand-in for tests and the demo: git over http on bare repositories, the REST calls
 //! that Greenroom makes, signed webhooks, and faults on demand. It speaks GitHub's protocol on
-//! loopback and shares no code with what it tests.
+//! loopback and shares no code with what it tests. Beside it, receivers of notifications
+//! ([`receiver`]): a webhook, a chat, a mail server.
 //!
 //! Everything but the git objects is in memory: a crash forgets it all, and so does a restart.
 //!
@@ -37,6 +38,7 @@ mod payload;
 mod people;
 mod people_admin;
 mod pulls;
+pub mod receiver;
 mod record;
 mod refs;
 mod repository;

@@ -164,6 +164,9 @@ name! {
     /// A deployment profile of an app.
     ProfileName, "profile name", "use 1 to 50 letters, digits, dashes, dots and underscores, beginning with a letter or digit",
         |text| identifier(text, 50);
+    /// Who is told of what happens to an app.
+    ReceiverName, "receiver name", "use 1 to 50 letters, digits, dashes, dots and underscores, beginning with a letter or digit",
+        |text| identifier(text, 50);
     /// `owner/name` on GitHub.
     RepositoryName, "repository", "write it as owner/name, as GitHub shows it", repository;
     /// A branch, without `refs/heads/`.

@@ -9,6 +9,7 @@
 mod inspect;
 mod list;
 mod row;
+mod streak;
 mod waits;
 
 use std::collections::BTreeSet;
@@ -25,6 +26,7 @@ use sqlx::types::Json;
 pub use inspect::{Inspected, forget_inspections, inspected, inspecting};
 pub use list::{Before, BuildFilter, Found, list, search};
 use row::{Row, build_columns, builds, one};
+pub use streak::failing_since;
 pub use waits::{Wait, waits};
 
 use crate::error::{Error, Result, met};

@@ -1,4 +1,5 @@
-//! Table `secret`: secret parameters of an app's profiles and stages, encrypted.
+//! Table `secret`: secret parameters of an app's profiles and stages, and secrets of those who are
+//! told of what happens, encrypted.
 //!
 //! What always holds: a value opens only with the row it was sealed for, and so only as a secret of
 //! its own app, place and key; no function of this file but [`open`] and [`all`] gives a value
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use model::app::{SecretPlace, SecretTimes, StageParameter, Value};
-use model::{AppId, ParameterKey, ProfileName, StageName};
+use model::{AppId, ParameterKey, ProfileName, ReceiverName, StageName};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -23,20 +24,36 @@ fn context(id: Uuid, app: AppId, place: &SecretPlace, key: &ParameterKey) -> Vec
     format!("secret/{id}/{app}/{place}/{key}").into_bytes()
 }
 
-/// The columns `profile` and `stage`.
-fn columns(place: &SecretPlace) -> (Option<&str>, Option<&str>) {
+/// The columns that say whose a secret is.
+#[derive(Default)]
+struct Columns<'a> {
+    profile: Option<&'a str>,
+    stage: Option<&'a str>,
+    receiver: Option<&'a str>,
+}
+
+fn columns(place: &SecretPlace) -> Columns<'_> {
     match place {
-        SecretPlace::Profile(name) => (Some(name.as_str()), None),
-        SecretPlace::Stage(name) => (None, Some(name.as_str())),
+        SecretPlace::Profile(name) => {
+            Columns { profile: Some(name.as_str()), ..Columns::default() }
+        }
+        SecretPlace::Stage(name) => Columns { stage: Some(name.as_str()), ..Columns::default() },
+        SecretPlace::Receiver(name) => {
+            Columns { receiver: Some(name.as_str()), ..Columns::default() }
+        }
     }
 }
 
-fn place(id: Uuid, profile: Option<ProfileName>, stage: Option<StageName>) -> Result<SecretPlace> {
-    match (profile, stage) {
-        (Some(profile), None) => Ok(SecretPlace::Profile(profile)),
-        (None, Some(stage)) => Ok(SecretPlace::Stage(stage)),
-        (Some(_), Some(_)) | (None, None) => {
-            Err(Error::Inconsistent { table: "secret", column: "profile", id: id.to_string() })
+fn place(row: &Row) -> Result<SecretPlace> {
+    match (&row.profile, &row.stage, &row.receiver) {
+        (Some(profile), None, None) => Ok(SecretPlace::Profile(profile.clone())),
+        (None, Some(stage), None) => Ok(SecretPlace::Stage(stage.clone())),
+        (None, None, Some(receiver)) => Ok(SecretPlace::Receiver(receiver.clone())),
+        (Some(_), Some(_), _)
+        | (Some(_), _, Some(_))
+        | (_, Some(_), Some(_))
+        | (None, None, None) => {
+            Err(Error::Inconsistent { table: "secret", column: "profile", id: row.id.to_string() })
         }
     }
 }
@@ -55,10 +72,11 @@ pub async fn put(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let sealed = vault.seal(value.expose_secret().as_bytes(), &context(id, app, place, key))?;
-    let (profile, stage) = columns(place);
+    let Columns { profile, stage, receiver } = columns(place);
     sqlx::query(
-        "insert into secret (id, app_id, profile, stage, key, key_id, ciphertext, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
+        "insert into secret (id, app_id, profile, stage, receiver, key, key_id, ciphertext,
+             updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          on conflict on constraint secret_place_key do update set id = excluded.id,
              key_id = excluded.key_id, ciphertext = excluded.ciphertext,
              updated_at = excluded.updated_at",
@@ -67,6 +85,7 @@ pub async fn put(
     .bind(app)
     .bind(profile)
     .bind(stage)
+    .bind(receiver)
     .bind(key)
     .bind(sealed.key_id)
     .bind(sealed.ciphertext)
@@ -82,18 +101,20 @@ pub async fn retain(
     app: AppId,
     keep: &[(SecretPlace, ParameterKey)],
 ) -> Result<()> {
-    let (profiles, stages): (Vec<Option<&str>>, Vec<Option<&str>>) =
-        keep.iter().map(|(place, _)| columns(place)).unzip();
+    let places: Vec<Columns<'_>> = keep.iter().map(|(place, _)| columns(place)).collect();
     let keys: Vec<&str> = keep.iter().map(|(_, key)| key.as_str()).collect();
     sqlx::query(
         "delete from secret s where app_id = $1 and not exists (
-             select 1 from unnest($2::text[], $3::text[], $4::text[]) as keep(profile, stage, key)
+             select 1 from unnest($2::text[], $3::text[], $4::text[], $5::text[])
+                 as keep(profile, stage, receiver, key)
              where keep.profile is not distinct from s.profile
-                 and keep.stage is not distinct from s.stage and keep.key = s.key)",
+                 and keep.stage is not distinct from s.stage
+                 and keep.receiver is not distinct from s.receiver and keep.key = s.key)",
     )
     .bind(app)
-    .bind(profiles)
-    .bind(stages)
+    .bind(places.iter().map(|place| place.profile).collect::<Vec<_>>())
+    .bind(places.iter().map(|place| place.stage).collect::<Vec<_>>())
+    .bind(places.iter().map(|place| place.receiver).collect::<Vec<_>>())
     .bind(keys)
     .execute(conn)
     .await?;
@@ -116,7 +137,7 @@ pub async fn open(
             Value::Secret(_) => {}
         }
         let row = rows.get(&(place.clone(), (*key).clone())).ok_or_else(|| {
-            Error::not_found(format!("the stored value of the secret {place}.parameters.{key}"))
+            Error::not_found(format!("the stored value of the secret {}", place.path(key)))
         })?;
         found.insert((*key).clone(), decrypt(vault, app, place, key, row)?);
     }
@@ -142,6 +163,7 @@ struct Row {
     id: Uuid,
     profile: Option<ProfileName>,
     stage: Option<StageName>,
+    receiver: Option<ReceiverName>,
     key: ParameterKey,
     key_id: String,
     ciphertext: Vec<u8>,
@@ -153,16 +175,13 @@ async fn rows(
     app: AppId,
 ) -> Result<BTreeMap<(SecretPlace, ParameterKey), Row>> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select id, profile, stage, key, key_id, ciphertext, updated_at from secret
+        "select id, profile, stage, receiver, key, key_id, ciphertext, updated_at from secret
          where app_id = $1",
     )
     .bind(app)
     .fetch_all(conn)
     .await?;
-    let placed = |row: Row| {
-        let place = place(row.id, row.profile.clone(), row.stage.clone())?;
-        Ok(((place, row.key.clone()), row))
-    };
+    let placed = |row: Row| Ok(((place(&row)?, row.key.clone()), row));
     rows.into_iter().map(placed).collect()
 }
 

@@ -107,7 +107,7 @@ pub async fn apply(
         let (place, key) = at;
         store::secret::put(conn, vault, ids(), id, place, key, value, now).await?;
         changes.push(Change {
-            path: format!("{place}.parameters.{key} (value)"),
+            path: format!("{} (value)", place.path(key)),
             from: known.map(|_| "a secret".to_owned()),
             to: Some("a new secret".to_owned()),
         });
@@ -253,7 +253,7 @@ fn wanted(
                 found.insert(place.clone(), value);
             }
             Err(message) => {
-                mistakes.push((format!("{}.parameters.{}", place.0, place.1), message));
+                mistakes.push((place.0.path(&place.1), message));
             }
         }
     }
@@ -272,18 +272,32 @@ fn kept(
     match variables {
         Variables::Read => None,
         Variables::Keep => {
-            let parameters = match place {
-                SecretPlace::Profile(name) => &known?.profiles.get(name)?.parameters,
-                SecretPlace::Stage(name) => &known?.stages.get(name)?.parameters,
-            };
-            let same = match parameters.get(key)? {
-                Value::Secret(SecretSource::SecretEnv(name)) => name == variable,
-                Value::Secret(SecretSource::Given(())) | Value::Plain(_) | Value::Remote(_) => {
-                    false
-                }
+            let same = match source(known?, place, key)? {
+                SecretSource::SecretEnv(name) => name == variable,
+                SecretSource::Given(()) => false,
             };
             stored.get(&(place.clone(), key.clone())).filter(|_| same).cloned()
         }
+    }
+}
+
+/// Where settings take a secret from.
+fn source<'s>(
+    settings: &'s Settings,
+    place: &SecretPlace,
+    key: &ParameterKey,
+) -> Option<&'s SecretSource> {
+    let parameters = match place {
+        SecretPlace::Profile(name) => &settings.profiles.get(name)?.parameters,
+        SecretPlace::Stage(name) => &settings.stages.get(name)?.parameters,
+        SecretPlace::Receiver(name) => {
+            let secrets = settings.notifications.get(name)?.secrets();
+            return secrets.into_iter().find(|(own, _)| own == key).map(|(_, source)| source);
+        }
+    };
+    match parameters.get(key)? {
+        Value::Secret(source) => Some(source),
+        Value::Plain(_) | Value::Remote(_) => None,
     }
 }
 

@@ -79,7 +79,7 @@ async fn is_told(conn: &mut PgConnection, app: &App, number: i64) -> anyhow::Res
 
 /// The values that must not be read in a comment. What cannot be decrypted must not stop a build:
 /// then nothing is shown.
-pub(super) async fn secrets(
+pub(crate) async fn secrets(
     engine: &Engine,
     conn: &mut PgConnection,
     app: &App,

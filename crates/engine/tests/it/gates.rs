@@ -28,7 +28,7 @@ fn guarded() -> Value {
 }
 
 /// Two services that do not know each other.
-fn pair() -> Findings {
+pub(crate) fn pair() -> Findings {
     Findings { services: vec![service("database"), service("restapi")], ..Findings::default() }
 }
 
@@ -86,7 +86,12 @@ async fn packages(world: &World) -> usize {
 }
 
 /// A build of prod that is packaged as far as it can be.
-async fn waiting(world: &World, prod: StageId, commit: char, findings: Findings) -> BuildId {
+pub(crate) async fn waiting(
+    world: &World,
+    prod: StageId,
+    commit: char,
+    findings: Findings,
+) -> BuildId {
     let build = world.planned(world.order(prod, commit), findings).await;
     packages(world).await;
     build
@@ -107,7 +112,7 @@ async fn deploys(world: &World, build: BuildId) -> Vec<String> {
 }
 
 /// As the API does it.
-async fn approve(world: &World, build: BuildId, overriding: bool) {
+pub(crate) async fn approve(world: &World, build: BuildId, overriding: bool) {
     let kept = newest(world, build).await;
     let mut conn = world.conn().await;
     let now = world.now();

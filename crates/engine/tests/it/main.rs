@@ -12,6 +12,7 @@ mod gates;
 mod inspect;
 mod intake;
 mod lead;
+mod notify;
 mod only;
 mod previews;
 mod reconcile;

@@ -38,7 +38,7 @@ pub(crate) fn id() -> Uuid {
 }
 
 /// A key of this process's own; nothing here is sealed for long.
-fn vault() -> Vault {
+pub(crate) fn vault() -> Vault {
     static VAULT: LazyLock<Vault> = LazyLock::new(|| {
         let dir = std::env::temp_dir().join(format!("greenroom-engine-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
@@ -163,6 +163,12 @@ impl World {
         let db = Database::connect(options.to_url_lossy().as_str(), 5).await.unwrap();
         let seconds = Arc::new(AtomicI64::new(0));
         let clock = Arc::clone(&seconds);
+        let notify = notify::Sender::new(&notify::Config {
+            allowed: vec!["127.0.0.0/8".parse().unwrap()],
+            slack_url: notify::SLACK.into(),
+            smtp: None,
+        });
+        let notify = notify.unwrap();
         let engine = Engine::new(Parts {
             db: db.clone(),
             signals: Signals::new(),
@@ -172,6 +178,7 @@ impl World {
             clock: Arc::new(move || moment(clock.load(Ordering::Relaxed))),
             ids: Arc::new(id),
             vault: vault(),
+            notify,
         });
         let settings = parse_json(file).unwrap().settings;
         let mut conn = db.acquire().await.unwrap();

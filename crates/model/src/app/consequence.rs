@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::{Settings, StageSettings};
-use crate::{ProfileName, Region, RepositoryName, StageName};
+use crate::{ProfileName, ReceiverName, Region, RepositoryName, StageName};
 
 /// Something to know before such settings are saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub enum Consequence {
     ApprovalsBegin(StageName),
     /// No rule leads to it any more.
     Unreached(StageName),
+    /// Nobody of this name is told anything any more.
+    Untold(ReceiverName),
 }
 
 /// Whose deploys go elsewhere.
@@ -106,6 +108,9 @@ impl fmt::Display for Consequence {
             Self::Unreached(stage) => {
                 write!(f, "No rule leads to {stage} any more: no push builds it, only people do.")
             }
+            Self::Untold(receiver) => {
+                write!(f, "{receiver} is told nothing any more, not even what waits to be sent.")
+            }
         }
     }
 }
@@ -129,6 +134,9 @@ pub fn consequences(before: &Settings, after: &Settings) -> Vec<Consequence> {
             }
         }
     }
+    let untold =
+        before.notifications.keys().filter(|name| !after.notifications.contains_key(*name));
+    found.extend(untold.cloned().map(Consequence::Untold));
     // a preview keeps the profile it was made with
     for profile in before.profiles.keys() {
         let of = Whose::Previews(profile.clone());

@@ -113,6 +113,8 @@ fn owner<'v>(file: &'v mut Value, place: &SecretPlace) -> Option<&'v mut Map<Str
     let whose = match place {
         SecretPlace::Profile(name) => file.get_mut("profiles")?.get_mut(name.as_str()),
         SecretPlace::Stage(name) => file.get_mut("stages")?.get_mut(name.as_str()),
+        // it has no parameters
+        SecretPlace::Receiver(_) => None,
     };
     whose?.as_object_mut()
 }

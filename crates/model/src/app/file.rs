@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::notifications::notifications;
 use super::profiles::{known_profile, profiles};
 use super::rules::rules;
 use super::services::services;
@@ -11,14 +12,14 @@ use super::{Problem, SecretInput, SecretPlace, Settings};
 use crate::ParameterKey;
 use crate::document::{Cursor, Fields, Node, from_json, from_yaml, read};
 
-/// What the file says about secret parameters, by their places.
+/// What the file says about secrets, by their places.
 pub type Secrets = BTreeMap<(SecretPlace, ParameterKey), SecretInput>;
 
 /// An app file that holds together.
 #[derive(Debug, Clone)]
 pub struct AppFile {
     pub settings: Settings,
-    /// One entry for every parameter that the settings show as secret.
+    /// One entry for everything that the settings show as secret.
     pub secrets: Secrets,
     /// What the file asks for and this version keeps without acting on it.
     pub warnings: Vec<Problem>,
@@ -28,7 +29,7 @@ pub struct AppFile {
 /// it is not called wrong as well.
 pub(super) type Parts<K, V> = BTreeMap<K, Option<V>>;
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "app",
     "repository",
     "default_profile",
@@ -38,6 +39,7 @@ const KEYS: [&str; 9] = [
     "services",
     "stages",
     "rules",
+    "notifications",
 ];
 
 /// Reads `config/apps/<app>.yml`.
@@ -89,6 +91,10 @@ fn app_file(fields: &Fields<'_>, node: &Node) -> Option<AppFile> {
         .optional("rules")
         .map(|place| rules(place, &stages.keys().collect::<Vec<_>>()))
         .unwrap_or_default();
+    let notifications = fields
+        .optional("notifications")
+        .map(|place| notifications(place, &mut secrets))
+        .unwrap_or_default();
     let settings = Settings {
         app: app?,
         repository: repository?,
@@ -105,6 +111,7 @@ fn app_file(fields: &Fields<'_>, node: &Node) -> Option<AppFile> {
         services,
         stages: right(stages),
         rules,
+        notifications: right(notifications),
     };
     let warnings = warnings(node, &settings);
     Some(AppFile { settings, secrets, warnings })

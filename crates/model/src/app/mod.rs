@@ -14,6 +14,7 @@ mod edit;
 mod file;
 mod freeze;
 mod lifetime;
+mod notifications;
 mod parameter;
 mod pattern;
 mod profiles;

@@ -113,7 +113,7 @@ fn remote(
     read(place.scalar().unwrap_or_default()).map_err(|error| place.problem(error.to_string())).ok()
 }
 
-fn secret_value(place: &Cursor<'_>) -> Option<SecretString> {
+pub(super) fn secret_value(place: &Cursor<'_>) -> Option<SecretString> {
     let Some(text) = place.scalar() else {
         place.problem("a secret is one text; put it in quotes");
         return None;
@@ -136,7 +136,7 @@ fn environment_safe<'t>(place: &Cursor<'_>, text: &'t str) -> Option<&'t str> {
     Some(text)
 }
 
-fn variable_name(place: &Cursor<'_>) -> Option<String> {
+pub(super) fn variable_name(place: &Cursor<'_>) -> Option<String> {
     let name = place.scalar().filter(|name| {
         name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')

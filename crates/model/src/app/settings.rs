@@ -10,9 +10,11 @@ use super::{
     Concurrency, DriftEvery, FreezeWindow, Lifetime, PreviewLimit, PreviewRule, PreviewStageName,
     Rule, Safeguard,
 };
+use crate::notification::Receiver;
 use crate::stage::same_stage;
 use crate::{
-    AppName, ParameterKey, ProfileName, Region, RepositoryName, RoleArn, ServiceName, StageName,
+    AppName, ParameterKey, ProfileName, ReceiverName, Region, RepositoryName, RoleArn, ServiceName,
+    StageName,
 };
 
 /// The app file, checked. It serialises to the JSON that `PUT /api/v1/apps/{app}` takes and
@@ -34,6 +36,9 @@ pub struct Settings {
     pub services: BTreeMap<ServiceName, ServiceSettings>,
     pub stages: BTreeMap<StageName, StageSettings>,
     pub rules: Vec<Rule>,
+    /// Who is told of what happens.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notifications: BTreeMap<ReceiverName, Receiver>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,11 +125,22 @@ pub enum SecretSource {
     Given(()),
 }
 
-/// Whose parameter a secret is. Shown as the path in the app file.
+/// Whose secret one is. Shown as the path in the app file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretPlace {
     Profile(ProfileName),
     Stage(StageName),
+    Receiver(ReceiverName),
+}
+
+impl SecretPlace {
+    /// The path of one of its secrets in the app file.
+    pub fn path(&self, key: &ParameterKey) -> String {
+        match self {
+            Self::Profile(_) | Self::Stage(_) => format!("{self}.parameters.{key}"),
+            Self::Receiver(_) => format!("{self}.{key}"),
+        }
+    }
 }
 
 impl fmt::Display for SecretPlace {
@@ -132,6 +148,7 @@ impl fmt::Display for SecretPlace {
         match self {
             Self::Profile(name) => write!(f, "profiles.{name}"),
             Self::Stage(name) => write!(f, "stages.{name}"),
+            Self::Receiver(name) => write!(f, "notifications.{name}"),
         }
     }
 }

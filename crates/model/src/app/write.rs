@@ -15,7 +15,7 @@ use super::Settings;
 const WIDTH: usize = 100;
 const INDENT: usize = 2;
 
-const APP: [&str; 9] = [
+const APP: [&str; 10] = [
     "app",
     "repository",
     "default_profile",
@@ -25,6 +25,7 @@ const APP: [&str; 9] = [
     "services",
     "stages",
     "rules",
+    "notifications",
 ];
 const PROFILE: [&str; 5] = ["role_arn", "external_id", "region", "parameters", "safeguards"];
 const STAGE: [&str; 8] = [
@@ -40,6 +41,8 @@ const STAGE: [&str; 8] = [
 const RULE: [&str; 5] = ["branch", "tag", "stage", "trigger", "services"];
 const PREVIEW: [&str; 8] =
     ["base", "stage_name", "services", "deploy", "destroy", "expires_after", "drafts", "foresee"];
+const RECEIVER: [&str; 6] = ["slack", "webhook", "email", "stages", "kinds", "events"];
+const CHANNEL: [&str; 5] = ["url", "token", "secret", "channel", "to"];
 const WINDOW: [&str; 4] = ["time", "duration", "interval", "reason"];
 const SAFEGUARD: [&str; 3] = ["policy", "level", "config"];
 
@@ -71,6 +74,8 @@ fn ordered<'v>(map: &'v Map<String, Value>, path: &Path<'_>) -> Vec<(&'v str, &'
         [] => &APP,
         ["profiles", _] => &PROFILE,
         ["stages", _] => &STAGE,
+        ["notifications", _] => &RECEIVER,
+        ["notifications", _, _] => &CHANNEL,
         ["rules", ITEM] => &RULE,
         ["rules", ITEM, "preview"] => &PREVIEW,
         ["stages", _, "freeze", ITEM] => &WINDOW,
@@ -166,7 +171,10 @@ fn one_line(value: &Value, path: &Path<'_>, used: usize) -> Option<String> {
 /// What people look up by its name gets lines of its own, however few they are.
 fn is_short(map: &Map<String, Value>, path: &Path<'_>) -> bool {
     match path {
-        [] | ["profiles" | "stages" | "services"] | ["profiles", _] | [.., "parameters"] => false,
+        []
+        | ["profiles" | "stages" | "services" | "notifications"]
+        | ["profiles", _]
+        | [.., "parameters"] => false,
         ["rules", ITEM] => !map.contains_key("preview"),
         ["stages", _] => map.len() == 1 && !map.values().any(Value::is_object),
         _other => true,

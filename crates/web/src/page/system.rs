@@ -1,7 +1,8 @@
 //! System: how each part of the server fares, in words; its workers, queue, deliveries, what GitHub
-//! was not told yet, how reconciling fares, stacks that no stage knows, and the database.
+//! was not told yet, what people elsewhere are told, how reconciling fares, stacks that no stage knows, and the database.
 
 mod delivery;
+mod notification;
 mod parts;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use store::app::App;
 use store::audit::Deed;
 
 use self::delivery::DeliveryRow;
+use self::notification::NotificationRow;
 use self::parts::{OutboxView, PartCard, QueueView, WorkerView, size};
 use super::build::to;
 use super::orphans::OrphanView;
@@ -32,6 +34,7 @@ use crate::system::look;
 
 const DELIVERIES: i64 = 10;
 const TROUBLED: i64 = 30;
+const NOTIFICATIONS: i64 = 20;
 
 pub(super) fn routes() -> Routes {
     let (read, build) = (Needs::OnServer(Action::Read), Needs::OnServer(Action::Build));
@@ -40,6 +43,7 @@ pub(super) fn routes() -> Routes {
         .get("/system", read, show)
         .post("/system/sweep", build, sweep)
         .post("/system/outbox/hurry", configure, hurry)
+        .post("/system/notifications/{id}/replay", configure, notification::replay)
         .get("/system/deliveries", read, delivery::list)
         .get("/system/deliveries/{guid}", read, delivery::show)
         .get("/system/deliveries/{guid}/body", read, delivery::body)
@@ -59,6 +63,7 @@ struct SystemPage {
     outbox: Vec<OutboxView>,
     /// Something would be sent at once.
     may_hurry: bool,
+    notifications: Vec<NotificationRow>,
     reconciled: Vec<PartView>,
     orphans: Vec<OrphanView>,
     /// Those whose accounts can be looked through, and these.
@@ -78,6 +83,7 @@ async fn show(
     let filter = store::delivery::Filter { limit: DELIVERIES, ..Default::default() };
     let deliveries = store::delivery::search(&mut conn, &filter).await?;
     let troubled = store::outbox::troubled(&mut conn, TROUBLED).await?;
+    let notifications = store::notification::newest(&mut conn, NOTIFICATIONS).await?;
     let apps = store::app::list(&mut conn).await?;
     drop(conn);
     let may_configure = caller.rights.allows(Action::Configure, Scope::Server);
@@ -100,6 +106,7 @@ async fn show(
         deliveries: deliveries.into_iter().map(|one| DeliveryRow::of(one, now)).collect(),
         may_hurry: may_configure && system.outbox.troubled > 0,
         outbox: troubled.into_iter().map(|one| OutboxView::of(one, now)).collect(),
+        notifications: notifications.into_iter().map(|one| NotificationRow::of(one, now)).collect(),
         reconciled: parts(&system.fares, state.settings.reconcile_every, now),
         apps: apps.iter().map(|app| (app.name.to_string(), accounts(app))).collect(),
         may_build: caller.rights.allows(Action::Build, Scope::Server),

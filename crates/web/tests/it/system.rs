@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::delivery::{DeliveryEnd, NewDelivery};
 
-use crate::page_scene::shown;
+use crate::authority_ground::notification;
+use crate::page_approval::settings;
+use crate::page_scene::{Scene, shown};
 use crate::support::{Server, answer};
 
 const GUID: &str = "72d3162e-cc78-11e3-81ab-4c9367dc0958";
@@ -109,6 +111,38 @@ async fn a_delivery_is_found_read_and_replayed(pool: PgPoolOptions, options: PgC
     let page = shown(&server, &path).await;
     assert!(page.contains("received</span>"), "it waits for intake again: {page}");
     let nothing = server.get("/system/deliveries/none").send().await.unwrap();
+    assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn what_a_receiver_was_not_told_is_sent_again_by_those_who_may(
+    pool: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let server = Server::start(pool, options).await;
+    let scene = Scene::of(&server, &settings()).await;
+    let id = notification(&scene).await;
+    let viewer = server.token(Role::Viewer).await;
+    let listed = async || {
+        let (_, listed) =
+            answer(server.get("/api/v1/system/notifications").bearer_auth(&viewer)).await;
+        listed["notifications"][0].clone()
+    };
+    let given_up = listed().await;
+    assert_eq!((&given_up["state"], &given_up["id"]), (&json!("given_up"), &json!(id)));
+    assert_eq!(given_up["next_attempt_at"], json!(null));
+    assert!(shown(&server, "/system").await.contains("given up"));
+    let path = format!("/system/notifications/{id}/replay");
+    let refused = server.post(&path).bearer_auth(&viewer).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let done = server.post(&path).send().await.unwrap();
+    assert_eq!(done.headers()["location"], "/system#notifications");
+    assert_eq!(listed().await["state"], "waiting");
+    let admin = server.token(Role::Admin).await;
+    let (_, audit) = answer(server.get("/api/v1/audit").bearer_auth(&admin)).await;
+    assert_eq!(audit["entries"][0]["detail"]["thing"], "build/1", "{audit}");
+    let nothing = format!("/api/v1/system/notifications/{}/replay", uuid::Uuid::nil());
+    let nothing = server.post(&nothing).bearer_auth(&admin).send().await.unwrap();
     assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
 }
 

@@ -38,6 +38,7 @@ struct Written {
 struct Secret {
     profile: Option<String>,
     stage: Option<String>,
+    receiver: Option<String>,
     key: String,
     value: String,
 }
@@ -76,11 +77,13 @@ impl Draft {
         app: Option<&AppName>,
     ) -> Result<String> {
         let secrets = self.secrets.iter().map(|((place, key), value)| {
-            let (profile, stage) = match place {
-                SecretPlace::Profile(name) => (Some(name.to_string()), None),
-                SecretPlace::Stage(name) => (None, Some(name.to_string())),
+            let (profile, stage, receiver) = match place {
+                SecretPlace::Profile(name) => (Some(name.to_string()), None, None),
+                SecretPlace::Stage(name) => (None, Some(name.to_string()), None),
+                SecretPlace::Receiver(name) => (None, None, Some(name.to_string())),
             };
-            Secret { profile, stage, key: key.to_string(), value: value.expose_secret().to_owned() }
+            let value = value.expose_secret().to_owned();
+            Secret { profile, stage, receiver, key: key.to_string(), value }
         });
         let written =
             Written { text: self.text.clone(), base: self.base, secrets: secrets.collect() };
@@ -109,11 +112,19 @@ impl Draft {
         let plain = state.vault.open(&sealed, &context(caller, app)).map_err(|_| stale())?;
         let written: Written = serde_json::from_slice(&plain).map_err(|_| stale())?;
         let mut secrets = Typed::new();
-        for Secret { profile, stage, key, value } in written.secrets {
-            let place = match (profile, stage) {
-                (Some(name), None) => SecretPlace::Profile(name.parse().map_err(|_| stale())?),
-                (None, Some(name)) => SecretPlace::Stage(name.parse().map_err(|_| stale())?),
-                (Some(_), Some(_)) | (None, None) => return Err(stale()),
+        for Secret { profile, stage, receiver, key, value } in written.secrets {
+            let place = match (profile, stage, receiver) {
+                (Some(name), None, None) => {
+                    SecretPlace::Profile(name.parse().map_err(|_| stale())?)
+                }
+                (None, Some(name), None) => SecretPlace::Stage(name.parse().map_err(|_| stale())?),
+                (None, None, Some(name)) => {
+                    SecretPlace::Receiver(name.parse().map_err(|_| stale())?)
+                }
+                (Some(_), Some(_), _)
+                | (Some(_), _, Some(_))
+                | (_, Some(_), Some(_))
+                | (None, None, None) => return Err(stale()),
             };
             let key = key.parse().map_err(|_| stale())?;
             secrets.insert((place, key), SecretString::from(value));

@@ -60,11 +60,13 @@ fn page(
     let parameters = match place {
         SecretPlace::Profile(name) => app.settings.profiles.get(name).map(|it| &it.parameters),
         SecretPlace::Stage(name) => app.settings.stages.get(name).map(|it| &it.parameters),
+        SecretPlace::Receiver(_) => None,
     };
     let known = parameters.is_some_and(|all| all.keys().any(|known| known.as_str() == key));
     let whose = match place {
         SecretPlace::Profile(name) => format!("the profile {name}"),
         SecretPlace::Stage(name) => format!("the stage {name}"),
+        SecretPlace::Receiver(name) => format!("the receiver {name}"),
     };
     let title = format!("{} a parameter of {whose}", if known { "Change" } else { "Add" });
     ParameterPage {
@@ -92,6 +94,7 @@ pub(super) async fn show(
     let parameters = match &place {
         SecretPlace::Profile(name) => app.settings.profiles.get(name).map(|it| &it.parameters),
         SecretPlace::Stage(name) => app.settings.stages.get(name).map(|it| &it.parameters),
+        SecretPlace::Receiver(_) => None,
     };
     let now = parameters
         .and_then(|all| all.iter().find(|(key, _)| key.as_str() == wanted.key))

@@ -52,6 +52,7 @@ pub(super) fn parameters(settings: &Settings, stage: &Stage) -> Vec<ParameterVie
             place: match parameter.place {
                 SecretPlace::Profile(name) => format!("profile {name}"),
                 SecretPlace::Stage(name) => format!("stage {name}"),
+                SecretPlace::Receiver(name) => format!("receiver {name}"),
             },
         })
         .collect()
