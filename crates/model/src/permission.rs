@@ -112,6 +112,20 @@ impl Rights {
         self
     }
 
+    /// The same, and nowhere more than this role: what somebody lends to a program.
+    pub fn at_most(self, most: Role) -> Self {
+        let lent = |role: Role| weaker(role, most);
+        Self {
+            everywhere: self.everywhere.map(lent),
+            apps: self.apps.into_iter().map(|(app, role)| (app, lent(role))).collect(),
+        }
+    }
+
+    /// The strongest role that there is in any place.
+    pub fn strongest(&self) -> Option<Role> {
+        self.apps.values().copied().fold(self.everywhere, |held, role| stronger(held, Some(role)))
+    }
+
     /// The strongest role that holds there.
     pub fn role(&self, scope: Scope<'_>) -> Option<Role> {
         match scope {
@@ -157,15 +171,23 @@ impl Readable {
     }
 }
 
-/// The one that allows more. A worker's role is beside the others: it never joins them.
-fn stronger(one: Option<Role>, other: Option<Role>) -> Option<Role> {
-    let rank = |role: Role| match role {
+/// A worker's role is beside the others: it never joins them.
+fn rank(role: Role) -> u8 {
+    match role {
         Role::Worker => 0,
         Role::Viewer => 1,
         Role::Deployer => 2,
         Role::Admin => 3,
-    };
+    }
+}
+
+/// The one that allows more.
+fn stronger(one: Option<Role>, other: Option<Role>) -> Option<Role> {
     one.into_iter().chain(other).max_by_key(|role| rank(*role))
+}
+
+fn weaker(one: Role, other: Role) -> Role {
+    if rank(one) <= rank(other) { one } else { other }
 }
 
 #[cfg(test)]
@@ -193,6 +215,21 @@ mod tests {
         let admin =
             Rights::everywhere(Role::Admin).and(Rights::in_apps([(app.clone(), Role::Viewer)]));
         assert_eq!(admin.role(Scope::App(&app)), Some(Role::Admin));
+    }
+
+    #[test]
+    fn what_is_lent_is_nowhere_more_than_was_said_and_nowhere_more_than_there_is() {
+        let (mine, other): (AppName, AppName) = ("mine".parse().unwrap(), "other".parse().unwrap());
+        let roles = [(mine.clone(), Role::Admin), (other.clone(), Role::Viewer)];
+        let rights = Rights::in_apps(roles);
+        assert_eq!(rights.strongest(), Some(Role::Admin));
+        let lent = rights.at_most(Role::Deployer);
+        assert_eq!(lent.role(Scope::App(&mine)), Some(Role::Deployer));
+        assert_eq!(lent.role(Scope::App(&other)), Some(Role::Viewer));
+        assert_eq!(lent.role(Scope::Server), None);
+        assert_eq!(Rights::default().strongest(), None);
+        let everywhere = Rights::everywhere(Role::Admin).at_most(Role::Viewer);
+        assert!(!everywhere.allows(Action::Build, Scope::App(&mine)));
     }
 
     #[test]

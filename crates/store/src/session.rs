@@ -85,7 +85,7 @@ impl TryFrom<Row> for Session {
 }
 
 impl Owner {
-    fn columns(self) -> (Option<PersonId>, Option<TokenId>) {
+    pub(crate) fn columns(self) -> (Option<PersonId>, Option<TokenId>) {
         match self {
             Self::Person(person) => (Some(person), None),
             Self::Token(token) => (None, Some(token)),

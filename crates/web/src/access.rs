@@ -10,20 +10,20 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State as Extract};
-use axum::http::header::HOST;
+use axum::http::header::{HOST, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use model::SessionId;
 use model::permission::{Action, Rights, Role};
 use store::audit::Via;
 use store::session::{Owner, Session};
 
-use crate::auth::{self, Caller, Who};
+use crate::auth::{self, By, Caller, Who};
 use crate::error::{Error, Result};
 use crate::extract::escape;
+use crate::login::device::program;
 use crate::login::{self, flow, roles};
 use crate::page;
 use crate::peer::{self, Connection};
@@ -46,14 +46,18 @@ pub(crate) fn open() -> Router<State> {
         .route("/login/github", post(flow::to_github))
         .route("/login/token", post(flow::with_token))
         .route(login::CALLBACK, get(flow::returned))
+        .route("/login/device/code", post(program::codes))
+        .route("/login/device/token", post(program::token))
 }
 
 /// The addresses of [`open`], for who goes through all there are.
-pub(crate) const OPEN: [(Method, &str); 4] = [
+pub(crate) const OPEN: [(Method, &str); 6] = [
     (Method::GET, "/login"),
     (Method::POST, "/login/github"),
     (Method::POST, "/login/token"),
     (Method::GET, login::CALLBACK),
+    (Method::POST, "/login/device/code"),
+    (Method::POST, "/login/device/token"),
 ];
 
 /// For whoever signed in, whatever they may.
@@ -63,6 +67,7 @@ pub(crate) fn own() -> Routes {
         .get("/account", own, page::account::show)
         .post("/account/check", own, page::account::check)
         .post("/account/sessions/{id}/end", own, page::account::end)
+        .post("/account/tokens/{id}/revoke", own, page::account::revoke)
         .post("/logout", own, flow::sign_out)
         .post("/logout/everywhere", own, flow::sign_out_everywhere)
 }
@@ -98,7 +103,33 @@ fn is_own(path: &str) -> bool {
     })
 }
 
+/// What programs read that know no other way to show a token than as a password: readers of feeds,
+/// monitors of builds. A browser keeps such a password and sends it by itself, so it counts for
+/// nothing that changes anything, nor for a page.
+fn takes_a_password(parts: &Parts) -> bool {
+    let path = parts.uri.path();
+    let known = ["/cc.xml", "/metrics"].contains(&path)
+        || ["/feed.atom", "/badge.svg"].iter().any(|end| path.ends_with(end));
+    known && [Method::GET, Method::HEAD].contains(&parts.method)
+}
+
+/// Such programs send it only when they are asked to (RFC 7617).
+fn asks_for_a_password() -> Response {
+    let error = Error::Unauthorized(
+        "send a token: `Authorization: Bearer …`, or as the password of basic authentication, with \
+         any name"
+            .into(),
+    );
+    let mut response = error.into_response();
+    let challenge = HeaderValue::from_static("Basic realm=\"Greenroom\", charset=\"UTF-8\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
+}
+
 fn nobody(parts: &Parts) -> Result<Response> {
+    if takes_a_password(parts) {
+        return Ok(asks_for_a_password());
+    }
     if parts.method == Method::GET && wants_page(&parts.headers) {
         return Ok(to_login(path_of(&parts.uri)));
     }
@@ -146,8 +177,10 @@ async fn caller(state: &State, request: &Parts) -> Result<Option<Caller>> {
     let headers = &request.headers;
     let connection = request.extensions.get::<ConnectInfo<Connection>>().map(|info| info.0);
     let (via, from) = (Via::Page, connection.map(|connection| connection.peer.ip()));
-    let known = match auth::bearer_token(headers) {
-        Some(token) => auth::by_token(state, token).await?,
+    let password = || auth::password(headers).filter(|_| takes_a_password(request));
+    let shown = auth::bearer_token(headers).map(str::to_owned).or_else(password);
+    let known = match shown {
+        Some(token) => auth::by_token(state, &token).await?,
         None => None,
     };
     let known = match (known, session::read(state, headers, Kind::Session)) {
@@ -183,7 +216,9 @@ async fn by_session(state: &State, cookie: &str) -> Result<Option<Caller>> {
     match owner {
         Owner::Token(token) => {
             let token = store::token::find(&mut conn, token).await?;
-            let Some(token) = token.filter(|token| token.is_valid(now)) else { return Ok(None) };
+            // a person's own token begins no session: see `flow::with_token`
+            let token = token.filter(|token| token.is_valid(now) && token.person.is_none());
+            let Some(token) = token else { return Ok(None) };
             store::token::used(&mut conn, &token, now).await?;
             Ok(Some(auth::of_token(token, Some(id))))
         }
@@ -192,31 +227,18 @@ async fn by_session(state: &State, cookie: &str) -> Result<Option<Caller>> {
             drop(conn);
             let Some(person) = person else { return Ok(None) };
             let standing = roles::standing(state, person).await?;
-            Ok(Some(of_person(standing, id)))
+            Ok(Some(auth::of_person(standing, By::Session(id))))
         }
-    }
-}
-
-fn of_person(
-    (person, rights, known): (store::person::Person, Rights, model::people::Known),
-    session: SessionId,
-) -> Caller {
-    Caller {
-        name: person.login.to_string(),
-        rights,
-        who: Who::Person { person: Box::new(person), known, session },
-        via: Via::Page,
-        from: None,
     }
 }
 
 /// The same caller as GitHub sees them at this moment: before what cannot be taken back.
 pub(crate) async fn looked_at_now(state: &State, caller: Caller) -> Result<Caller> {
     match caller.who {
-        Who::Person { person, session, .. } => {
+        Who::Person { person, by, .. } => {
             roles::look(state, &person).await?;
             let (via, from) = (caller.via, caller.from);
-            let caller = of_person(roles::standing(state, *person).await?, session);
+            let caller = auth::of_person(roles::standing(state, *person).await?, by);
             Ok(Caller { via, from, ..caller })
         }
         Who::Anyone | Who::Local | Who::Embedded | Who::Setup | Who::Token { .. } => Ok(caller),

@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use model::people::Known;
 use model::permission::{Action, Rights, Role, Scope};
 use model::{AppName, SessionId};
@@ -18,6 +20,7 @@ use store::session::Owner;
 use store::token::Token;
 
 use crate::error::{Error, Result};
+use crate::login::roles;
 use crate::state::State;
 
 /// Someone who calls, and what they may.
@@ -45,8 +48,16 @@ pub(crate) enum Who {
     Setup,
     /// By a token, or by a session that was begun with one.
     Token { token: Box<Token>, session: Option<SessionId> },
-    /// By GitHub, when the session was begun.
-    Person { person: Box<Person>, known: Known, session: SessionId },
+    /// By GitHub, when the session was begun or the token was made.
+    Person { person: Box<Person>, known: Known, by: By },
+}
+
+/// What a person shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum By {
+    Session(SessionId),
+    /// Of a command line that the person let in: it may no more than the token's role.
+    Token(Box<Token>),
 }
 
 impl Caller {
@@ -95,12 +106,27 @@ impl Caller {
         }
     }
 
+    /// The token that the caller shows.
+    pub(crate) fn token(&self) -> Option<&Token> {
+        match &self.who {
+            Who::Token { token, .. } | Who::Person { by: By::Token(token), .. } => Some(token),
+            Who::Person { by: By::Session(_), .. }
+            | Who::Anyone
+            | Who::Local
+            | Who::Embedded
+            | Who::Setup => None,
+        }
+    }
+
     /// The session of the caller's browser, and whose it is.
     pub(crate) fn session(&self) -> Option<(SessionId, Owner)> {
         match &self.who {
             Who::Anyone | Who::Local | Who::Embedded | Who::Setup => None,
             Who::Token { token, session } => session.map(|id| (id, Owner::Token(token.id))),
-            Who::Person { person, session, .. } => Some((*session, Owner::Person(person.id))),
+            Who::Person { person, by: By::Session(session), .. } => {
+                Some((*session, Owner::Person(person.id)))
+            }
+            Who::Person { by: By::Token(_), .. } => None,
         }
     }
 }
@@ -109,7 +135,9 @@ impl Caller {
 pub(crate) async fn bearer(state: &State, headers: &HeaderMap) -> Result<Caller> {
     let token = bearer_token(headers).ok_or_else(|| {
         Error::Unauthorized(
-            "send a token: `Authorization: Bearer …` (made by `greenroom token create`)".into(),
+            "send a token: `Authorization: Bearer …` (made by `greenroom login` or `greenroom token \
+             create`)"
+                .into(),
         )
     })?;
     by_token(state, token).await?.ok_or_else(|| {
@@ -120,6 +148,14 @@ pub(crate) async fn bearer(state: &State, headers: &HeaderMap) -> Result<Caller>
 pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
+/// The password of basic authentication (RFC 7617); whatever the name is.
+pub(crate) fn password(headers: &HeaderMap) -> Option<String> {
+    let (scheme, pair) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let pair = scheme.eq_ignore_ascii_case("basic").then(|| BASE64.decode(pair.trim()))?.ok()?;
+    let (_, password) = std::str::from_utf8(&pair).ok()?.split_once(':')?;
+    (!password.is_empty()).then(|| password.to_owned())
 }
 
 /// The caller that a token names. It is looked up by its hash, so how long that takes tells nothing
@@ -143,7 +179,27 @@ pub(crate) async fn by_token(state: &State, text: &str) -> Result<Option<Caller>
         return Ok(None);
     };
     store::token::used(&mut conn, &token, now).await?;
-    Ok(Some(of_token(token, None)))
+    let Some(person) = token.person else { return Ok(Some(of_token(token, None))) };
+    let person = store::person::find(&mut conn, person).await?;
+    drop(conn);
+    let Some(person) = person else { return Ok(None) };
+    let standing = roles::standing(state, person).await?;
+    Ok(Some(Caller { via: Via::Api, ..of_person(standing, By::Token(Box::new(token))) }))
+}
+
+/// Somebody as GitHub knows them; a command line is that one too, and may at most what it was lent.
+pub(crate) fn of_person((person, rights, known): (Person, Rights, Known), by: By) -> Caller {
+    let rights = match &by {
+        By::Session(_) => rights,
+        By::Token(token) => rights.at_most(token.role),
+    };
+    Caller {
+        name: person.login.to_string(),
+        rights,
+        who: Who::Person { person: Box::new(person), known, by },
+        via: Via::Page,
+        from: None,
+    }
 }
 
 /// Whoever holds this token.

@@ -12,6 +12,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use model::BuildId;
 use serde::Serialize;
 use tracing::Instrument;
 
@@ -22,6 +23,7 @@ use crate::state::State;
 /// The framework's own rejections are sentences; a longer body is none.
 const LONGEST_REJECTION_BYTES: usize = 4096;
 const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
 
 pub(crate) async fn around(
     Extract(state): Extract<State>,
@@ -35,7 +37,14 @@ pub(crate) async fn around(
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |matched| matched.as_str().to_owned());
-    let span = tracing::info_span!("request", %id, %method, path);
+    let span = tracing::info_span!(
+        "request",
+        request = %id,
+        %method,
+        path,
+        job = job_of(&path),
+        build = tracing::field::Empty,
+    );
     let began = Instant::now();
     let response = next.run(request).instrument(span.clone()).await;
     let mut response = {
@@ -63,8 +72,22 @@ fn measure(method: &Method, route: &str, status: StatusCode, began: Instant) {
         .record(began.elapsed().as_secs_f64());
 }
 
+/// The job that a call is about, for the log.
+fn job_of(path: &str) -> Option<&str> {
+    let rest =
+        path.strip_prefix("/worker/v1/jobs/").or_else(|| path.strip_prefix("/api/v1/jobs/"))?;
+    rest.split('/').next()
+}
+
+/// From here on the log of this request says which build it is about.
+pub(crate) fn is_about(build: BuildId) {
+    tracing::Span::current().record("build", tracing::field::display(build));
+}
+
 fn for_programs(path: &str) -> bool {
-    ["/api/", "/worker/", "/webhooks/"].iter().any(|prefix| path.starts_with(prefix))
+    ["/api/", "/worker/", "/webhooks/", "/login/device/"]
+        .iter()
+        .any(|prefix| path.starts_with(prefix))
         || ["/api", "/worker", "/webhooks", "/healthz", "/readyz", "/metrics"].contains(&path)
 }
 
@@ -82,7 +105,9 @@ struct Document<'a> {
 
 async fn formed(response: Response, path: &str, id: &str) -> Response {
     let (mut parts, body) = response.into_parts();
-    let has_its_form = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == HTML);
+    // JSON: what OAuth calls an error, of `login::device`
+    let has_its_form =
+        parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == HTML || kind == JSON);
     if has_its_form {
         return Response::from_parts(parts, body);
     }
@@ -111,7 +136,8 @@ async fn formed(response: Response, path: &str, id: &str) -> Response {
     };
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if parts.status == StatusCode::UNAUTHORIZED && for_programs(path) {
-        parts.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        let bearer = HeaderValue::from_static("Bearer");
+        parts.headers.entry(WWW_AUTHENTICATE).or_insert(bearer);
     }
     Response::from_parts(parts, Body::from(text))
 }

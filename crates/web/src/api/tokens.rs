@@ -18,7 +18,7 @@ use store::audit::Deed;
 use store::token::{NewToken, Token};
 
 use crate::audit::{self, Did};
-use crate::auth::{Caller, Who};
+use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract::{self, segment};
 use crate::state::State;
@@ -29,7 +29,7 @@ pub(super) struct Tokens {
 }
 
 #[derive(Serialize)]
-struct TokenView {
+pub(super) struct TokenView {
     id: TokenId,
     name: String,
     role: Role,
@@ -162,6 +162,7 @@ pub(crate) async fn make(
         name: name.as_str(),
         role: wanted.role,
         app: app_id,
+        owner: None,
         hash: &store::token::hash(text.expose_secret()),
         created_by: &caller.name,
         created_at: now,
@@ -188,7 +189,7 @@ fn taken(name: &TokenName, whose: &str) -> Error {
 
 /// A token that is about to end must not live on in another one.
 fn no_longer_than_its_maker(caller: &Caller, wanted: Option<DateTime<Utc>>) -> Result<()> {
-    let Who::Token { token, .. } = &caller.who else { return Ok(()) };
+    let Some(token) = caller.token() else { return Ok(()) };
     match (token.expires_at, wanted) {
         (None, _) => Ok(()),
         (Some(own), Some(wanted)) if wanted <= own => Ok(()),

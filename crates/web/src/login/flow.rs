@@ -19,7 +19,7 @@ use store::session::{Attempt, Owner};
 
 use super::{CALLBACK, client, roles};
 use crate::audit::{self, Did};
-use crate::auth::{self, Caller, Who};
+use crate::auth::{self, By, Caller, Who};
 use crate::error::{Error, Result};
 use crate::page::sign_in::{Tried, page};
 use crate::peer::Connection;
@@ -127,7 +127,7 @@ pub(crate) async fn returned(
     let caller = Caller {
         name: person.login.to_string(),
         rights,
-        who: Who::Person { person: Box::new(person), known, session },
+        who: Who::Person { person: Box::new(person), known, by: By::Session(session) },
         via: Via::Page,
         from: address(&from),
     };
@@ -189,6 +189,10 @@ pub(crate) async fn with_token(
 ) -> Result<Response> {
     let back = own_path(&given.back);
     let found = auth::by_token(&state, given.token.trim()).await?;
+    if let Some(Caller { who: Who::Person { .. }, .. }) = &found {
+        let why = "This is the token of a command line. Sign in as whoever let it in.";
+        return Ok(page(&state, StatusCode::UNAUTHORIZED, back, Some(Tried::Token(why))));
+    }
     let reader = found.filter(|caller| caller.rights.allows_somewhere(Action::Read));
     let Some(Caller { who: Who::Token { token, .. }, .. }) = reader else {
         let why = "This token is not known here, was revoked, is over, or may not read.";

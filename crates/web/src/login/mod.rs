@@ -2,7 +2,9 @@
 //!
 //! What always holds: GitHub says who somebody is ([`flow`]), and what they may is asked of GitHub
 //! with the server's own identity ([`roles`]); nothing of the person's own credentials is kept.
+//! Whoever is signed in may let a command line in ([`device`]).
 
+pub(crate) mod device;
 pub(crate) mod flow;
 pub(crate) mod roles;
 

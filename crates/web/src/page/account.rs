@@ -5,12 +5,13 @@ use axum::extract::{Extension, Path, State as Extract};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
-use model::SessionId;
 use model::permission::Scope;
+use model::{SessionId, TokenId};
 use serde_json::json;
 use store::audit::Deed;
 use store::person::{Held, Person};
 use store::session::Session;
+use store::token::Token;
 
 use super::view::Time;
 use super::{Shell, html};
@@ -31,6 +32,16 @@ struct AccountPage {
     person: Option<PersonView>,
     roles: Vec<RoleView>,
     sessions: Vec<SessionView>,
+    programs: Vec<ProgramView>,
+}
+
+/// A command line that one let in.
+struct ProgramView {
+    id: String,
+    name: String,
+    role: &'static str,
+    used: Option<Time>,
+    ends: Option<Time>,
 }
 
 pub(super) struct PersonView {
@@ -101,15 +112,30 @@ impl SessionView {
     }
 }
 
+impl ProgramView {
+    fn of(token: Token, now: DateTime<Utc>) -> Self {
+        Self {
+            id: token.id.to_string(),
+            name: token.name,
+            role: token.role.as_str(),
+            used: token.last_used_at.map(|at| Time::new(at, now)),
+            ends: token.expires_at.map(|at| Time::new(at, now)),
+        }
+    }
+}
+
 pub(crate) async fn show(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Html<String>> {
     let now = state.now();
     let mut conn = state.db.acquire().await?;
-    let sessions = match caller.session() {
-        Some((_, owner)) => store::session::list(&mut conn, owner, now).await?,
-        None => Vec::new(),
+    let (sessions, programs) = match caller.session() {
+        Some((_, owner)) => (
+            store::session::list(&mut conn, owner, now).await?,
+            store::token::lent_by(&mut conn, owner, now).await?,
+        ),
+        None => (Vec::new(), Vec::new()),
     };
     let (how, person, roles) = match &caller.who {
         Who::Person { person, .. } => {
@@ -139,6 +165,7 @@ pub(crate) async fn show(
         person,
         roles,
         sessions: sessions.into_iter().map(|one| SessionView::of(one, here, now)).collect(),
+        programs: programs.into_iter().map(|one| ProgramView::of(one, now)).collect(),
     })
 }
 
@@ -183,6 +210,27 @@ pub(crate) async fn end(
 
 fn no_session(id: SessionId) -> Error {
     Error::NotFound(format!("you have no session {id}"))
+}
+
+/// Ends one of the command lines that one let in.
+pub(crate) async fn revoke(
+    Extract(state): Extract<State>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Redirect> {
+    let id: TokenId = segment("token", &id)?;
+    let gone = || Error::NotFound(format!("you have no command line {id}"));
+    let (_, owner) = caller.session().ok_or_else(gone)?;
+    let now = state.now();
+    let mut tx = state.db.begin().await?;
+    let lent = store::token::lent_by(&mut tx, owner, now).await?;
+    let token = lent.into_iter().find(|token| token.id == id).ok_or_else(gone)?;
+    store::token::revoke(&mut tx, id, now).await?;
+    let detail = json!({ "name": token.name, "role": token.role });
+    let did = Did::of_server(Deed::RevokeToken).detail(detail);
+    audit::record(&state, &mut tx, &caller, did).await?;
+    tx.commit().await.map_err(Error::internal)?;
+    Ok(Redirect::to("/account"))
 }
 
 #[derive(Template)]
