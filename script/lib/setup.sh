@@ -3,7 +3,8 @@
 #
 # Debian's and Ubuntu's packages: postgresql, bubblewrap, git, curl, openssl, python3-venv, a C
 # compiler (and chromium for the tests). From PyPI, into target/tools: the local AWS, and node when
-# there is none or an old one (into /opt/greenroom-node when root's steps could not reach target/).
+# there is none or an old one (into /opt/greenroom-node when root's steps could not reach target/);
+# there too promtool, out of Debian's package.
 
 repository_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools="$repository_root/target/tools"
@@ -122,6 +123,25 @@ need_sam() {
   # Behind the rest, so that its python hides nobody's.
   PATH="$PATH:$home/bin"
   export PATH
+}
+
+# promtool alone, out of Debian's and Ubuntu's package: installing that would start a Prometheus.
+need_promtool() {
+  local home="$tools/promtool" scratch
+  PROMTOOL=$(command -v promtool || true)
+  [ -n "$PROMTOOL" ] || PROMTOOL="$home/promtool"
+  [ ! -x "$PROMTOOL" ] || return 0
+  command -v apt-get >/dev/null || die "missing: promtool. Install Prometheus' tools and run this again."
+  say "Fetching promtool into $home: it checks the alert rules (19 MB, nothing is installed)"
+  mkdir -p "$home"
+  scratch=$(mktemp -d "$tools/promtool.XXXXXX")
+  if ! (cd "$scratch" && apt-get download -q prometheus >/dev/null 2>&1); then
+    with_progress "apt-get update" as_root apt-get update -q
+    (cd "$scratch" && with_progress "apt-get download prometheus" apt-get download -q prometheus)
+  fi
+  dpkg-deb --fsys-tarfile "$scratch"/prometheus_*.deb | tar -x -C "$scratch" ./usr/bin/promtool
+  mv "$scratch/usr/bin/promtool" "$home/promtool"
+  rm -rf "$scratch"
 }
 
 need_rust() {

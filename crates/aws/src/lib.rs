@@ -57,6 +57,7 @@
 //! stacks.delete_logs(&holdings, &BTreeSet::new(), on_event).await; // once it is gone
 //! ```
 
+mod count;
 pub mod credentials;
 pub mod endpoint;
 mod failure;

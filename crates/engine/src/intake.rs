@@ -47,10 +47,19 @@ async fn one(engine: &Engine) -> anyhow::Result<Progress> {
             DeliveryEnd::Failed(format!("an error of the server's own: {error:#}"))
         }
     };
-    store::delivery::end(&mut tx, &delivery.guid, end, engine.now()).await?;
+    let (now, outcome) = (engine.now(), end.as_str());
+    store::delivery::end(&mut tx, &delivery.guid, end, now).await?;
     tx.commit().await?;
+    handled(&delivery, outcome, now);
     engine.signals.wake_workers();
     Ok(Progress::Made)
+}
+
+/// A replay counts from when it first came: nothing tells it from one that lay for so long.
+fn handled(delivery: &Delivery, outcome: &'static str, now: DateTime<Utc>) {
+    metrics::counter!("greenroom_deliveries_handled_total", "outcome" => outcome).increment(1);
+    let lag = (now - delivery.received_at).as_seconds_f64().max(0.0);
+    metrics::histogram!("greenroom_delivery_lag_seconds").record(lag);
 }
 
 async fn take(

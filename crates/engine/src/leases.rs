@@ -14,6 +14,7 @@ pub(crate) async fn pass(engine: &Engine) -> anyhow::Result<Progress> {
     if lost.is_empty() {
         return Ok(Progress::None);
     }
+    metrics::counter!("greenroom_leases_expired_total").increment(lost.len() as u64);
     tracing::warn!(jobs = lost.len(), "leases ran out: the jobs are given to other workers");
     engine.signals.wake_workers();
     Ok(Progress::Made)

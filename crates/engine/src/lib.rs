@@ -14,6 +14,7 @@
 //! | [`previews`] | a preview that nobody needs is removed, one that could not be is tried again |
 //! | [`leases`] | a job whose worker fell silent is given to another |
 //! | [`report`] | what GitHub should show is sent to GitHub |
+//! | [`notify`] | people elsewhere are told what happened |
 //! | [`reconcile`] | what GitHub has and no webhook told is put into intake's queue |
 //! | [`lead`] | how far a stage is behind the one it is promoted from |
 //! | [`inspect`] | stages and accounts are looked at on their schedule |
@@ -24,6 +25,7 @@ mod inspect;
 mod intake;
 mod lead;
 mod leases;
+mod notify;
 mod order;
 mod previews;
 mod reconcile;
@@ -65,6 +67,7 @@ pub struct Parts {
     pub reconcile: Reconcile,
     /// Opens the app's secrets, so that none of them is written on GitHub.
     pub vault: Vault,
+    pub notify: ::notify::Sender,
 }
 
 /// The passes, ready to run.
@@ -110,7 +113,8 @@ impl Engine {
             self.passes(&stop),
             self.reports(&stop),
             reconcile::run(&self, &stop),
-            lead::run(&self, &stop)
+            lead::run(&self, &stop),
+            notify::run(&self, &stop)
         );
     }
 
@@ -204,6 +208,11 @@ impl Engine {
             lead::pass(self, &github).await?;
         }
         Ok(())
+    }
+
+    /// Tells whoever is to be told now. Says whether there was anybody.
+    pub async fn notify(&self) -> anyhow::Result<Progress> {
+        notify::pass(self).await
     }
 
     fn now(&self) -> DateTime<Utc> {

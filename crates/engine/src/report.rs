@@ -31,6 +31,7 @@ pub(crate) async fn pass(engine: &Engine, github: &GitHub) -> anyhow::Result<Pro
         progress = Progress::Made;
         match send(engine, github, &row).await {
             Ok(()) => {
+                count(&row, "sent");
                 let mut conn = engine.db.acquire().await?;
                 store::outbox::sent(&mut conn, row.id, row.version).await?;
             }
@@ -43,6 +44,11 @@ pub(crate) async fn pass(engine: &Engine, github: &GitHub) -> anyhow::Result<Pro
         }
     }
     Ok(progress)
+}
+
+fn count(row: &OutboxRow, outcome: &'static str) {
+    let labels = [("kind", row.wish.kind()), ("outcome", outcome)];
+    metrics::counter!("greenroom_outbox_sends_total", &labels).increment(1);
 }
 
 /// Why a wish is not known to be done.
@@ -114,15 +120,18 @@ async fn put_off(engine: &Engine, row: &OutboxRow, error: &github::Error) -> any
     match after(error, row.attempts) {
         After::Retry(wait) => {
             let at = engine.now() + wait;
+            count(row, "failed");
             store::outbox::retry(&mut conn, row.id, &text, at).await?;
         }
         After::RetryAll(wait) => {
             let at = engine.now() + wait;
+            count(row, "failed");
             store::outbox::retry(&mut conn, row.id, &text, at).await?;
             store::outbox::hold(&mut conn, &row.repository, at).await?;
             return Ok(Next::Later);
         }
         After::GiveUp => {
+            count(row, "rejected");
             store::outbox::reject(&mut conn, row.id, &text, engine.now()).await?;
         }
     }

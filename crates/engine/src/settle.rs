@@ -12,7 +12,9 @@ mod gates;
 mod ground;
 mod plan;
 
+use chrono::{DateTime, Utc};
 use model::JobId;
+use model::build::BuildOutcome;
 use model::job::{JobEvent, JobKind, JobState};
 use model::plan::{JobView, advance};
 use store::PgConnection;
@@ -20,6 +22,7 @@ use store::build::Build;
 use store::gate::Gates;
 use store::job::Job;
 use store::signals::Topic;
+use tracing::Instrument;
 
 use crate::surface::{self, Settled};
 use crate::{Engine, Progress, drain};
@@ -37,17 +40,38 @@ async fn one(engine: &Engine) -> anyhow::Result<Progress> {
     let Some(build) = store::build::take_dirty(&mut tx, 1).await?.pop() else {
         return Ok(Progress::None);
     };
-    let jobs = settle(engine, &mut tx, &build).await.map_err(|error| {
+    let span = tracing::info_span!(
+        "build", app = %build.app, build = %build.id, number = build.number
+    );
+    let settling = settle(engine, &mut tx, &build).instrument(span);
+    let done = settling.await.map_err(|error| {
         error.context(format!("settling build {} of {}", build.number, build.app))
     })?;
     tx.commit().await?;
-    match jobs {
+    if let Some(outcome) = done.ended {
+        count(&build, outcome, engine.now());
+    }
+    match done.jobs {
         Jobs::Moved => engine.signals.wake_workers(),
         Jobs::AsTheyWere => {}
     }
     engine.owed.notify_one();
     engine.signals.touched(Topic::Build(build.id));
     Ok(Progress::Made)
+}
+
+fn count(build: &Build, outcome: BuildOutcome, now: DateTime<Utc>) {
+    let labels = [("purpose", build.purpose.as_str()), ("outcome", outcome.as_str())];
+    metrics::counter!("greenroom_builds_finished_total", &labels).increment(1);
+    let took = (now - build.created_at).as_seconds_f64().max(0.0);
+    metrics::histogram!("greenroom_build_duration_seconds", &labels).record(took);
+}
+
+/// What came of settling a build.
+struct Done {
+    jobs: Jobs,
+    /// The build came to its end.
+    ended: Option<BuildOutcome>,
 }
 
 /// What settling a build did to its jobs, or to how they stand in others' way.
@@ -57,8 +81,9 @@ enum Jobs {
     AsTheyWere,
 }
 
-async fn settle(engine: &Engine, conn: &mut PgConnection, build: &Build) -> anyhow::Result<Jobs> {
+async fn settle(engine: &Engine, conn: &mut PgConnection, build: &Build) -> anyhow::Result<Done> {
     let app = store::app::get(conn, build.app_id).await?;
+    let was = build.outcome;
     let mut build = build.clone();
     let mut jobs = store::job::list(conn, build.id).await?;
     let mut held = None;
@@ -100,7 +125,8 @@ async fn settle(engine: &Engine, conn: &mut PgConnection, build: &Build) -> anyh
     let held = held.as_deref();
     let settled = Settled { app: &app, build: &build, jobs: &jobs, held };
     surface::want(engine, conn, settled).await?;
-    Ok(if moved { Jobs::Moved } else { Jobs::AsTheyWere })
+    let jobs = if moved { Jobs::Moved } else { Jobs::AsTheyWere };
+    Ok(Done { jobs, ended: build.outcome.filter(|_| was.is_none()) })
 }
 
 fn plan_succeeded(jobs: &[Job]) -> bool {

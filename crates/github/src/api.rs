@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::auth::{Clock, ConfigError};
+use crate::count;
 use crate::error::Error;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -84,12 +85,14 @@ impl Api {
         credential: Option<&SecretString>,
         body: Option<&B>,
     ) -> Result<Answer, Error> {
+        let class = count::class(&method);
         let call = format!("{method} {}", path.split('?').next().unwrap_or(path));
         let outcome = tokio::time::timeout(WHOLE, self.exchange(method, path, credential, body))
             .await
             .unwrap_or_else(|_| {
                 Err(Error::transport(format!("no whole answer within {} s", WHOLE.as_secs())))
             });
+        count::call(class, path, &outcome);
         match outcome {
             Ok((headers, body)) => {
                 tracing::debug!(call, "GitHub answered");
@@ -118,6 +121,7 @@ impl Api {
         let request = self.octocrab.build_request(builder, body).map_err(failed)?;
         let answer = self.octocrab.send(request).await.map_err(failed)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
+        count::budget(path, &headers);
         let body = self.octocrab.body_to_string(answer).await.map_err(failed)?;
         if status.is_success() {
             Ok((headers, body))

@@ -17,6 +17,7 @@ mod api;
 mod auth;
 mod client;
 mod connection;
+mod count;
 mod error;
 pub mod event;
 mod manifest;

@@ -5,6 +5,7 @@
 
 mod environment;
 mod login;
+mod notify;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use anyhow::{Context, bail};
 use secrecy::SecretString;
 use serde::Deserialize;
 
+pub(crate) use self::notify::Notify;
 pub(crate) use environment::Environment;
 pub(crate) use login::Login;
 
@@ -28,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) database_url: Option<String>,
     pub(crate) github: GitHub,
     pub(crate) login: Login,
+    pub(crate) notify: Notify,
     pub(crate) secret_key_file: PathBuf,
     pub(crate) worker: Worker,
     pub(crate) reconcile: engine::Reconcile,
@@ -70,6 +73,8 @@ pub(crate) struct Worker {
     /// Jobs at once in the embedded worker; 0: none runs here.
     pub(crate) count: u16,
     pub(crate) executor: worker::ExecutorKind,
+    /// Installed dependencies; `None`: in the worker's own directory.
+    pub(crate) cache_dir: Option<PathBuf>,
     /// How long a worker may be silent before its jobs are given to another.
     pub(crate) lease: Duration,
 }
@@ -85,6 +90,8 @@ struct File {
     database: DatabaseSection,
     github: GitHubSection,
     login: login::Section,
+    notify: notify::Section,
+    smtp: notify::SmtpSection,
     worker: WorkerSection,
     reconcile: ReconcileSection,
 }
@@ -118,6 +125,7 @@ struct GitHubSection {
 struct WorkerSection {
     count: Option<u16>,
     executor: Option<String>,
+    cache_dir: Option<PathBuf>,
     lease_seconds: Option<u64>,
 }
 
@@ -172,6 +180,7 @@ impl Config {
             database_url: text("GREENROOM_DATABASE_URL", file.database.url),
             github: github(file.github, environment)?,
             login: login::resolve(file.login, environment)?,
+            notify: notify::resolve(file.notify, file.smtp, environment)?,
             worker: worker(file.worker, environment)?,
             reconcile: reconcile(&file.reconcile, environment)?,
             object_store: text("GREENROOM_OBJECT_STORE", file.object_store),
@@ -235,6 +244,12 @@ fn worker(file: WorkerSection, environment: &Environment) -> anyhow::Result<Work
     Ok(Worker {
         count: environment.number("GREENROOM_WORKER_COUNT")?.or(file.count).unwrap_or(2),
         executor: executor_kind(&executor)?,
+        cache_dir: environment
+            .get("GREENROOM_WORKER_CACHE_DIR")
+            .map(PathBuf::from)
+            .or(file.cache_dir)
+            .map(std::path::absolute)
+            .transpose()?,
         lease: Duration::from_secs(lease),
     })
 }

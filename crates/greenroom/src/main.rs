@@ -8,10 +8,10 @@ mod identity;
 mod open;
 mod telemetry;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use config::Environment;
 
@@ -29,6 +29,19 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Server(Server),
+    #[command(flatten)]
+    Client(cli::Command),
+    /// What a shell completes, for bash, zsh or fish
+    Completions(cli::Completions),
+    /// The man page of the program, or of one of its commands
+    Man(cli::Man),
+}
+
+/// On the server's machine, or a worker's.
+#[derive(Subcommand)]
+enum Server {
     /// Run the server: webhooks, queue, pages, API and an embedded worker
     Serve,
     /// Run jobs for a server, from this or another machine
@@ -49,7 +62,15 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments).await {
+    let file = arguments.config;
+    let done = match arguments.command {
+        Command::Server(command) => server(command, file.as_deref()).await,
+        // nothing of a server: it logs nothing, and knows no settings
+        Command::Client(command) => Ok(command::client::run(command).await),
+        Command::Completions(given) => command::client::completions(&given, Arguments::command()),
+        Command::Man(given) => command::client::man(&given, Arguments::command()),
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
             report(&error);
@@ -58,29 +79,38 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+async fn server(command: Server, file: Option<&Path>) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_process();
-    telemetry::start(&environment)?;
+    let traces = telemetry::start(&environment)?;
     for name in environment.unknown() {
         tracing::warn!(name, "unknown environment variable: is its name misspelt?");
     }
-    let file = arguments.config.as_deref();
-    match arguments.command {
-        Command::Serve => command::serve::run(config::Config::load(file, &environment)?).await?,
-        Command::Worker(given) => command::worker::run(given, &environment).await?,
-        Command::Migrate => {
-            command::migrate::run(&config::Config::load(file, &environment)?).await?;
+    let done = carry_out(command, file, &environment).await;
+    traces.end().await;
+    done
+}
+
+async fn carry_out(
+    command: Server,
+    file: Option<&Path>,
+    environment: &Environment,
+) -> anyhow::Result<ExitCode> {
+    match command {
+        Server::Serve => command::serve::run(config::Config::load(file, environment)?).await?,
+        Server::Worker(given) => command::worker::run(given, environment).await?,
+        Server::Migrate => {
+            command::migrate::run(&config::Config::load(file, environment)?).await?;
         }
-        Command::Check(given) => return command::check::run(&given),
-        Command::Apply(given) => {
-            let config = config::Config::load(file, &environment)?;
+        Server::Check(given) => return command::check::run(&given),
+        Server::Apply(given) => {
+            let config = config::Config::load(file, environment)?;
             return command::apply::run(&given, &config).await;
         }
-        Command::Token(given) => {
-            command::token::run(given, &config::Config::load(file, &environment)?).await?;
+        Server::Token(given) => {
+            command::token::run(given, &config::Config::load(file, environment)?).await?;
         }
-        Command::SetupLink => {
-            command::setup_link::run(&config::Config::load(file, &environment)?).await?;
+        Server::SetupLink => {
+            command::setup_link::run(&config::Config::load(file, environment)?).await?;
         }
     }
     Ok(ExitCode::SUCCESS)

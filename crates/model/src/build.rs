@@ -66,6 +66,9 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    pub const ALL: [Self; 6] =
+        [Self::Deploy, Self::Test, Self::Remove, Self::Rollback, Self::Recover, Self::Inspect];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deploy => "deploy",

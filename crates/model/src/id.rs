@@ -53,4 +53,6 @@ id! {
     SessionId,
     /// A stack that says it is ours and that no stage knows.
     OrphanId,
+    /// A program that waits to be let in from a browser.
+    DeviceId,
 }

@@ -38,6 +38,20 @@ pub enum JobKind {
 }
 
 impl JobKind {
+    pub const ALL: [Self; 11] = [
+        Self::Plan,
+        Self::Test,
+        Self::Package,
+        Self::Deploy,
+        Self::Remove,
+        Self::PostDeploy,
+        Self::Rollback,
+        Self::Recover,
+        Self::Foresee,
+        Self::Sweep,
+        Self::Drift,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Plan => "plan",

@@ -21,6 +21,7 @@ pub mod gate;
 pub mod id;
 pub mod job;
 pub mod name;
+pub mod notification;
 pub mod output;
 pub mod outside;
 pub mod people;
@@ -43,10 +44,10 @@ pub mod transient;
 pub mod worker_api;
 
 pub use id::{
-    AppId, ArtifactId, BuildId, DeploymentId, InstanceId, JobId, OrphanId, PersonId, SessionId,
-    StageId, TokenId, WorkerId,
+    AppId, ArtifactId, BuildId, DeploymentId, DeviceId, InstanceId, JobId, OrphanId, PersonId,
+    SessionId, StageId, TokenId, WorkerId,
 };
 pub use name::{
-    AppName, BranchName, CommitSha, InvalidName, Login, ParameterKey, ProfileName, Region,
-    RepositoryName, RoleArn, ServiceName, StageName, TagName, TeamName, TokenName,
+    AppName, BranchName, CommitSha, InvalidName, Login, ParameterKey, ProfileName, ReceiverName,
+    Region, RepositoryName, RoleArn, ServiceName, StageName, TagName, TeamName, TokenName,
 };

@@ -62,6 +62,10 @@ pub enum Deed {
     /// Began the setup with the printed link.
     BeginSetup,
     FinishSetup,
+    /// Gave an app's badges an address that everybody may open, or another one.
+    PublishBadges,
+    /// Took that address away.
+    HideBadges,
 }
 
 impl Deed {
@@ -96,6 +100,8 @@ impl Deed {
             Self::MakeSetupLink => "make_setup_link",
             Self::BeginSetup => "begin_setup",
             Self::FinishSetup => "finish_setup",
+            Self::PublishBadges => "publish_badges",
+            Self::HideBadges => "hide_badges",
         }
     }
 }

@@ -74,6 +74,16 @@ pub enum DeliveryEnd {
     Failed(String),
 }
 
+impl DeliveryEnd {
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done(_) => DeliveryState::Done.as_str(),
+            Self::Ignored(_) => DeliveryState::Ignored.as_str(),
+            Self::Failed(_) => DeliveryState::Failed.as_str(),
+        }
+    }
+}
+
 macro_rules! select {
     ($body:literal, $tail:literal) => {
         concat!(

@@ -9,6 +9,7 @@ mod group;
 
 use chrono::{DateTime, Utc};
 use model::JobId;
+use model::job::JobKind;
 use model::worker_api::LogHead;
 use sqlx::PgConnection;
 
@@ -64,13 +65,13 @@ macro_rules! append_and {
     ($more:literal) => {
         concat!(
             "with held as (
-                 select id from job where id = $1 and attempt = $2 and state = 'running'),
+                 select id, kind from job where id = $1 and attempt = $2 and state = 'running'),
              written as (
                  insert into log_chunk (job_id, attempt, seq, bytes, lines, prelude, grouped, at)
                  select id, $2, $3, $4, $5, $6, $7, $8 from held
                  on conflict do nothing)",
             $more,
-            " select exists(select 1 from held)"
+            " select kind from held"
         )
     };
 }
@@ -89,6 +90,7 @@ const APPEND_GROUPED: &str = append_and!(
 );
 
 /// Appends a chunk; one that is there is the same one. Stale if the attempt does not hold the job.
+/// Answers what kind of job it is.
 pub async fn append(
     conn: &mut PgConnection,
     job: JobId,
@@ -96,7 +98,7 @@ pub async fn append(
     bytes: &[u8],
     head: &LogHead,
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<JobKind> {
     let line_ends = bytes.iter().filter(|byte| **byte == b'\n').count();
     let line_ends = i32::try_from(line_ends)
         .map_err(|_| Error::NotAllowed("a chunk of a log is too large".into()))?;
@@ -114,8 +116,8 @@ pub async fn append(
     if !head.groups.is_empty() {
         query = groups.bind(query);
     }
-    let held: bool = query.fetch_one(conn).await?;
-    if held { Ok(()) } else { Err(Error::Stale { attempt }) }
+    let kind: Option<JobKind> = query.fetch_optional(conn).await?;
+    kind.ok_or(Error::Stale { attempt })
 }
 
 /// The chunks after a cursor, in order, until they hold `limit_bytes` or more; at least one if

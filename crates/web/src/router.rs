@@ -12,13 +12,13 @@ use tower_http::compression::CompressionLayer;
 use crate::rights::{Needs, Routes};
 use crate::setup::door;
 use crate::state::{Parts, State};
-use crate::{access, api, asset, page, request, shield, telemetry, webhook, worker_api};
+use crate::{access, api, asset, badge, cc, page, request, shield, telemetry, webhook, worker_api};
 
 /// Serve it with `into_make_service_with_connect_info::<Connection>()`: without the peer's address
 /// nobody counts as local.
 pub fn router(parts: Parts) -> Router {
     // before the first request, so that nothing is measured into the void
-    telemetry::recorder();
+    telemetry::begin();
     let state = State::new(parts);
     let setup_pages = page::setup::routes()
         .into_router(&state)
@@ -28,6 +28,7 @@ pub fn router(parts: Parts) -> Router {
         .into_router(&state)
         .route_layer(middleware::from_fn_with_state(state.clone(), access::people_only))
         .merge(access::open())
+        .merge(badge::open())
         .merge(setup_pages)
         .merge(page::setup::open())
         .layer(shield::csrf(&state.settings.public_url));
@@ -54,12 +55,16 @@ pub fn router(parts: Parts) -> Router {
 
 fn pages() -> Routes {
     let metrics = Needs::OnServer(Action::Read);
-    page::routes().get("/metrics", metrics, telemetry::metrics).merge(access::own())
+    page::routes()
+        .get("/metrics", metrics, telemetry::metrics)
+        .merge(cc::routes())
+        .merge(badge::routes())
+        .merge(access::own())
 }
 
 /// The addresses that are open to whoever has not signed in yet.
 pub fn open_routes() -> Vec<(Method, String)> {
-    let open = access::OPEN.into_iter().chain(page::setup::OPEN);
+    let open = access::OPEN.into_iter().chain(page::setup::OPEN).chain(badge::OPEN);
     open.map(|(method, path)| (method, path.to_owned())).collect()
 }
 

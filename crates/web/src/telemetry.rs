@@ -1,36 +1,69 @@
-//! `/healthz`, `/readyz` and `/metrics`.
+//! `/healthz`, `/readyz` and `/metrics`; each metric stands in a table of `docs/monitoring.md`.
 //!
 //! What always holds: the recorder is installed once per process, however many routers it has.
 //! Gauges of rows are read when they are asked for, past the recorder: never stale, and never
-//! another server's of the same process.
+//! another server's of the same process. Each metric is there from the beginning, with zeros, so
+//! that an alert sees the first of anything. What was counted ends with the process.
 
-use std::fmt::Write;
+mod known;
+mod rows;
+mod text;
+
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use axum::extract::State as Extract;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
+use self::known::{KNOWN, Kind};
+use self::text::Family;
 use crate::error::{Error, Result};
 use crate::state::State;
 
-/// Seconds; from a cached read to a long poll.
-const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0];
+/// How often what was timed is put into buckets: until then each value is kept, and nobody may ask.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// The process's recorder; `None` if something else installed its own before us.
-pub(crate) fn recorder() -> Option<&'static PrometheusHandle> {
+fn recorder() -> Option<&'static PrometheusHandle> {
     RECORDER
         .get_or_init(|| {
-            PrometheusBuilder::new()
-                .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BUCKETS)
-                .and_then(PrometheusBuilder::install_recorder)
-                .map_err(|error| tracing::warn!(%error, "no metrics: no recorder"))
-                .ok()
+            install().map_err(|error| tracing::warn!(%error, "no metrics: no recorder")).ok()
         })
         .as_ref()
+}
+
+/// Before it what is counted counts for nothing.
+pub fn begin() {
+    recorder();
+}
+
+/// Runs until it is dropped.
+pub async fn upkeep() {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        if let Some(recorder) = recorder() {
+            recorder.run_upkeep();
+        }
+    }
+}
+
+fn install() -> std::result::Result<PrometheusHandle, BuildError> {
+    let mut builder = PrometheusBuilder::new();
+    for metric in KNOWN {
+        if let Kind::Histogram(buckets) = metric.kind {
+            let name = Matcher::Full(metric.name.into());
+            builder = builder.set_buckets_for_metric(name, buckets)?;
+        }
+    }
+    let recorder = builder.install_recorder()?;
+    for metric in KNOWN {
+        metric.begin();
+    }
+    Ok(recorder)
 }
 
 pub(crate) async fn healthz() -> &'static str {
@@ -51,15 +84,17 @@ pub(crate) async fn metrics(Extract(state): Extract<State>) -> Result<impl IntoR
     let recorder =
         recorder().ok_or_else(|| Error::Unavailable("this process keeps no metrics".into()))?;
     let mut conn = state.db.acquire().await?;
-    let depth = store::board::queue(&mut conn).await?;
-    let mut text = recorder.render();
-    for (name, value) in [
-        ("greenroom_jobs_queued", depth.queued),
-        ("greenroom_jobs_running", depth.running),
-        ("greenroom_deliveries_received", depth.received),
-        ("greenroom_outbox_pending", depth.unsent),
-    ] {
-        let _ = writeln!(text, "# TYPE {name} gauge\n{name} {value}\n");
+    let gauges = store::gauges::read(&mut conn).await?;
+    let standings = store::monitor::standings(&mut conn, None).await?;
+    drop(conn);
+    let mut all = recorder.render();
+    for metric in KNOWN.iter().filter(|metric| metric.may_have_no_value()) {
+        if !all.contains(&format!("# TYPE {} ", metric.name)) {
+            Family::new(metric.name, metric.help).write(&mut all);
+        }
     }
-    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text))
+    for family in rows::families(&gauges, &standings, state.now()) {
+        family.write(&mut all);
+    }
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], all))
 }

@@ -49,8 +49,10 @@ pub struct Config {
     pub token: SecretString,
     /// Unique among the server's workers: a second one of the name takes the first one's jobs.
     pub name: String,
-    /// This process's own directory: mirrors, rooms of jobs, cached installs.
+    /// This process's own directory: mirrors, rooms of jobs.
     pub work_dir: PathBuf,
+    /// Cached installs, which several processes may share; below `work_dir` if none is named.
+    pub cache_dir: Option<PathBuf>,
     /// How many jobs run at once.
     pub slots: u16,
     pub executor: ExecutorKind,
@@ -80,9 +82,11 @@ pub enum Error {
 
 /// Runs jobs until `shutdown`. Jobs that run then may end within a grace period.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Error> {
-    let Config { server_url, token, name, work_dir, slots, executor, retry_waits } = config;
+    let Config { server_url, token, name, work_dir, cache_dir, slots, executor, retry_waits } =
+        config;
     let client = Client::new(&server_url, token).map_err(Error::Server)?;
-    let machine = Arc::new(Machine::open(&work_dir, executor, slots, retry_waits).await?);
+    let machine = Machine::open(&work_dir, cache_dir, executor, slots, retry_waits).await?;
+    let machine = Arc::new(machine);
     let presented = claim::presentation(name, slots, machine.executor.describe());
     let Some(registered) = claim::register(&client, &presented, &shutdown).await? else {
         return Ok(());

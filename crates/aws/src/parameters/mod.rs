@@ -14,6 +14,7 @@ use aws_sdk_ssm::config::{BehaviorVersion, Region};
 use model::app::RemoteParameter;
 use secrecy::SecretString;
 
+use crate::count::Counted;
 use crate::credentials::{CredentialSource, Provider};
 use crate::endpoint::{AwsEndpoint, EndpointError};
 use crate::failure::Failure;
@@ -51,12 +52,14 @@ impl Parameters {
             .region(Region::new(region.to_owned()))
             .retry_config(retry.clone())
             .credentials_provider(provider.clone())
+            .interceptor(Counted)
             .http_client(http.clone());
         let secrets = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .retry_config(retry)
             .credentials_provider(provider)
+            .interceptor(Counted)
             .http_client(http);
         let (ssm, secrets) = match &endpoint.url {
             Some(url) => (ssm.endpoint_url(url), secrets.endpoint_url(url)),

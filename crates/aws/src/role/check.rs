@@ -10,6 +10,7 @@ use std::sync::Arc;
 use aws_config::Region;
 
 use super::{AssumeRole, RoleError, RoleMinter};
+use crate::count::Counted;
 use crate::credentials::{Credentials, Provider};
 use crate::failure::Failure;
 
@@ -101,6 +102,7 @@ impl RoleMinter {
     pub async fn identity(&self, region: &str) -> Result<CallerIdentity, RoleError> {
         let sts = aws_sdk_sts::config::Builder::from(&self.config)
             .region(Region::new(region.to_owned()))
+            .interceptor(Counted)
             .build();
         identity(sts).await
     }
@@ -143,11 +145,13 @@ impl RoleMinter {
         let sts = aws_sdk_sts::config::Builder::from(&self.config)
             .region(region.clone())
             .credentials_provider(provider.clone())
+            .interceptor(Counted)
             .build();
         let identity = identity(sts).await?;
         let cloudformation = aws_sdk_cloudformation::config::Builder::from(&self.config)
             .region(region)
             .credentials_provider(provider)
+            .interceptor(Counted)
             .build();
         let looked = aws_sdk_cloudformation::Client::from_conf(cloudformation)
             .describe_stacks()

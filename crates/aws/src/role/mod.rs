@@ -18,6 +18,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_sts::types::Tag;
 use chrono::{DateTime, Utc};
 
+use crate::count::Counted;
 use crate::credentials::{CredentialSource, Credentials, Provider};
 use crate::endpoint::{AwsEndpoint, EndpointError};
 use crate::failure::Failure;
@@ -87,6 +88,7 @@ impl RoleMinter {
         };
         let sts = aws_sdk_sts::config::Builder::from(&self.config)
             .region(Region::new(request.region))
+            .interceptor(Counted)
             .build();
         let seconds = request.duration.clamp(SHORTEST, LONGEST).as_secs();
         let partition = role_arn.split(':').nth(1).unwrap_or("aws");

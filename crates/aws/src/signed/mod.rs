@@ -24,6 +24,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::count;
 use crate::credentials::CredentialSource;
 use crate::endpoint::AwsEndpoint;
 use crate::failure::Failure;
@@ -109,7 +110,9 @@ impl Signed {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let failure = match self.try_once(call).await {
+            let tried = self.try_once(call).await;
+            count::signed(call.service, &call.method, &tried);
+            let failure = match tried {
                 Ok(body) => return Ok(body),
                 Err(failure) => failure,
             };

@@ -36,6 +36,7 @@ use aws_sdk_cloudformation::config::{BehaviorVersion, Region};
 use aws_sdk_cloudformation::primitives::DateTime as SdkTime;
 use chrono::{DateTime, Utc};
 
+use crate::count::Counted;
 use crate::credentials::{CredentialSource, Provider};
 use crate::endpoint::{AwsEndpoint, EndpointError};
 pub use change::{Capability, ChangeError, Proposal, Proposed, Wanted};
@@ -116,6 +117,7 @@ impl Stacks {
             .region(Region::new(region.to_owned()))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .credentials_provider(Provider(Arc::clone(&credentials)))
+            .interceptor(Counted)
             .http_client(endpoint.http_client()?);
         if let Some(url) = &endpoint.url {
             config = config.endpoint_url(url);

@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod check;
+pub(crate) mod client;
 pub(crate) mod migrate;
 pub(crate) mod serve;
 pub(crate) mod setup_link;

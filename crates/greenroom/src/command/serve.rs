@@ -34,6 +34,7 @@ async fn serve(
     data_dir: &std::path::Path,
     db: store::Database,
 ) -> anyhow::Result<()> {
+    web::begin_metrics();
     let (clock, ids) = clock::system();
     let signals = Signals::new();
     let worker_token = store::token::generate();
@@ -90,7 +91,15 @@ async fn serve(
             () = until.cancelled() => {}
         }
     });
+    let until = engine_stop.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = web::keep_metrics() => {}
+            () = until.cancelled() => {}
+        }
+    });
     tasks.spawn(signals.clone().bridge(db.clone(), engine_stop.clone().cancelled_owned()));
+    let notify = notify::Sender::new(&config.notify)?;
     let invited = db.clone();
     let engine = engine::Engine::new(engine::Parts {
         db,
@@ -101,6 +110,7 @@ async fn serve(
         ids,
         reconcile: config.reconcile,
         vault,
+        notify,
     });
     tasks.spawn(engine.run(engine_stop.clone()));
     let web = tokio::spawn(
@@ -120,6 +130,7 @@ async fn serve(
                 token: worker_token,
                 name: format!("embedded:{}", data_dir.display()),
                 work_dir: data_dir.join("worker"),
+                cache_dir: config.worker.cache_dir.clone(),
                 slots: config.worker.count,
                 executor: config.worker.executor,
                 retry_waits: model::transient::WAITS.to_vec(),

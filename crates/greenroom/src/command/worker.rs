@@ -21,9 +21,13 @@ pub(crate) struct Arguments {
     /// The worker's name on the System page [default: the host's name and the directory]
     #[arg(long)]
     name: Option<String>,
-    /// Where repositories, workspaces and caches lie
+    /// Where repositories and workspaces lie
     #[arg(long, default_value = "data/worker", value_name = "DIR")]
     work_dir: PathBuf,
+    /// Where installed dependencies are kept; several workers of a machine may share it [default:
+    /// below the work directory]
+    #[arg(long, env = "GREENROOM_WORKER_CACHE_DIR", value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
     /// Jobs at once
     #[arg(long, default_value_t = 2)]
     slots: u16,
@@ -47,6 +51,7 @@ pub(crate) async fn run(arguments: Arguments, environment: &Environment) -> anyh
             token: SecretString::from(arguments.token),
             name,
             work_dir,
+            cache_dir: arguments.cache_dir.map(std::path::absolute).transpose()?,
             slots: arguments.slots,
             executor: executor_kind(&executor)?,
             retry_waits: model::transient::WAITS.to_vec(),

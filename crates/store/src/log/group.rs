@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use model::JobId;
+use model::job::JobKind;
 use model::worker_api::{GroupEnd, GroupKind, GroupOutcome, LogGroup};
 use sqlx::PgConnection;
 use sqlx::postgres::PgArguments;
@@ -12,7 +13,7 @@ use sqlx::query::QueryScalar;
 
 use crate::error::{Error, Result};
 
-type Query<'q> = QueryScalar<'q, sqlx::Postgres, bool, PgArguments>;
+type Query<'q> = QueryScalar<'q, sqlx::Postgres, JobKind, PgArguments>;
 
 /// Groups as the columns of the statement that appends a chunk with groups.
 #[derive(Default)]

@@ -46,7 +46,7 @@ pub struct DeploymentWish {
 }
 
 impl Wish {
-    pub(super) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Status(_) => "status",
             Self::Comment(_) => "comment",

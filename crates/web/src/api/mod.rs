@@ -12,6 +12,8 @@ pub(crate) mod extend;
 mod follow;
 pub(crate) mod freeze;
 pub(crate) mod jobs;
+mod me;
+pub(crate) mod notifications;
 pub(crate) mod orphans;
 pub(crate) mod promote;
 pub(crate) mod recover;
@@ -44,7 +46,10 @@ use crate::state::State;
 /// Every call, with what it takes to make it.
 pub(crate) fn routes() -> Routes {
     let (read, build) = (Needs::InApp(Action::Read), Needs::InApp(Action::Build));
+    let decide = Needs::InAppNow(Action::Read);
     Routes::new()
+        .get("/whoami", Needs::Somebody, me::show)
+        .post("/logout", Needs::Somebody, me::log_out)
         .get("/apps", Needs::Somebody, apps::list)
         .put("/apps/{app}", Needs::Somebody, apps::put)
         .get("/apps/{app}", read, apps::show)
@@ -56,15 +61,19 @@ pub(crate) fn routes() -> Routes {
         .post("/apps/{app}/builds/{number}/cancel", build, builds::cancel)
         .post("/apps/{app}/builds/{number}/rerun", build, builds::rerun)
         // who may answer, the stage says
-        .post("/apps/{app}/builds/{number}/approve", read, approvals::approve)
-        .post("/apps/{app}/builds/{number}/reject", read, approvals::reject)
+        .post("/apps/{app}/builds/{number}/approve", decide, approvals::approve)
+        .post("/apps/{app}/builds/{number}/reject", decide, approvals::reject)
         .get("/apps/{app}/stages", read, stages::list)
         .get("/apps/{app}/stages/{stage}", read, stages::show)
         .get("/apps/{app}/stages/{stage}/deployments", read, stages::deployments)
         .post("/apps/{app}/stages/{stage}/redeploy", build, redeploy::redeploy)
         .post("/apps/{app}/stages/{stage}/remove", build, stages::remove)
         .post("/apps/{app}/stages/{stage}/freeze", build, freeze::freeze)
-        .post("/apps/{app}/stages/{stage}/unfreeze", build, freeze::unfreeze)
+        .post(
+            "/apps/{app}/stages/{stage}/unfreeze",
+            Needs::InAppNow(Action::Build),
+            freeze::unfreeze,
+        )
         .post("/apps/{app}/stages/{stage}/extend", build, extend::extend)
         .post("/apps/{app}/stages/{stage}/rollback", build, rollback::rollback)
         .post("/apps/{app}/stages/{stage}/promote", build, promote::promote)
@@ -75,6 +84,12 @@ pub(crate) fn routes() -> Routes {
         .post("/orphans/{id}/remove", Needs::OnServer(Action::Configure), orphans::remove)
         .get("/jobs/{id}/log", Needs::InAppOfJob(Action::Read), jobs::log)
         .get("/system", Needs::OnServer(Action::Read), system::show)
+        .get("/system/notifications", Needs::OnServer(Action::Read), notifications::list)
+        .post(
+            "/system/notifications/{id}/replay",
+            Needs::OnServer(Action::Configure),
+            notifications::replay,
+        )
         .get("/audit", Needs::Somewhere(READERS), audit::list)
         .get("/tokens", Needs::Somewhere(Action::Configure), tokens::list)
         .post("/tokens", Needs::Somewhere(Action::Configure), tokens::create)

@@ -11,6 +11,7 @@ mod build;
 mod builds;
 mod cell;
 mod change;
+mod device;
 mod dialog;
 pub(crate) mod error;
 mod feed;
@@ -43,6 +44,7 @@ use self::dialog::{approval, freeze, orphan, promote, recover, remove, rollback}
 pub(crate) use self::shell::Shell;
 use crate::audit::READERS;
 use crate::error::Result;
+use crate::login;
 use crate::rights::{Needs, Routes};
 
 /// Every page, with what it takes to see or use it.
@@ -73,6 +75,8 @@ pub(crate) fn routes() -> Routes {
         .post("/tokens", Needs::Somewhere(Action::Configure), tokens::create)
         .get("/tokens/{id}/revoke", Needs::Somewhere(Action::Configure), tokens::ask)
         .post("/tokens/{id}/revoke", Needs::Somewhere(Action::Configure), tokens::revoke)
+        .get(login::device::PAGE, Needs::SignedIn, device::show)
+        .post(login::device::PAGE, Needs::SignedIn, device::decide)
         .merge(logs::routes())
         .get("/live/board", Needs::Somebody, live::board)
         .get("/live/builds/{id}", Needs::InAppOfBuild(Action::Read), live::build)

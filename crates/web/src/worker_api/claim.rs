@@ -20,6 +20,8 @@ use tokio::time::Instant;
 use super::assignment::{self, Unassignable};
 use super::finish;
 use crate::error::{Error, Result};
+use crate::measure;
+use crate::request;
 use crate::state::State;
 
 /// The longest a claim is held open.
@@ -62,7 +64,9 @@ pub(super) async fn claim(
     loop {
         // registered before the rows are read: what comes in between is not missed
         let woken = state.signals.workers_woken();
-        match one(&state, claim.worker).await? {
+        let claimed = one(&state, claim.worker).await?;
+        measure::claim(claimed.as_str());
+        match claimed {
             Claimed::Assigned(assignment) => return Ok(Json(assignment).into_response()),
             Claimed::Failed => continue,
             Claimed::Nothing => {}
@@ -106,6 +110,16 @@ enum Claimed {
     Nothing,
 }
 
+impl Claimed {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Assigned(_) => "assigned",
+            Self::Failed => "failed",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
 async fn one(state: &State, worker: WorkerId) -> Result<Claimed> {
     let now = state.now();
     let lease = TimeDelta::from_std(state.settings.lease).map_err(Error::internal)?;
@@ -113,6 +127,8 @@ async fn one(state: &State, worker: WorkerId) -> Result<Claimed> {
     let Some(job) = store::job::claim(&mut conn, worker, now + lease, now).await? else {
         return Ok(Claimed::Nothing);
     };
+    measure::job_waited(&job, now);
+    request::is_about(job.build_id);
     let assigned = if job.kind.changes_stack() {
         drop(conn);
         let mut tx = state.db.begin().await?;

@@ -19,6 +19,8 @@ use store::signals::Topic;
 use super::effect::Effect;
 use crate::error::{Error, Result};
 use crate::extract::segment;
+use crate::measure;
+use crate::request;
 use crate::state::State;
 
 pub(super) async fn finish(
@@ -29,6 +31,7 @@ pub(super) async fn finish(
     let id: JobId = segment("job", &id)?;
     let mut conn = state.db.acquire().await?;
     let job = store::job::get(&mut conn, id).await?;
+    request::is_about(job.build_id);
     let running = match &job.state {
         JobState::Running(lease) => lease.attempt == finish.attempt,
         JobState::Blocked | JobState::Waiting | JobState::Queued { .. } | JobState::Finished(_) => {
@@ -45,11 +48,7 @@ pub(super) async fn finish(
         end(&state, &mut conn, &job, running, finish).await?
     };
     if running {
-        metrics::counter!(
-            "greenroom_jobs_finished_total",
-            "kind" => job.kind.as_str(), "outcome" => ended.outcome.as_str()
-        )
-        .increment(1);
+        measure::job_finished(&job, ended.outcome.as_str(), state.now());
     }
     state.signals.wake_engine();
     // what this job held, an instance or a slot of its app, another may have now

@@ -13,6 +13,7 @@ use store::signals::Topic;
 
 use crate::error::{Error, Result};
 use crate::extract::segment;
+use crate::measure;
 use crate::state::State;
 
 /// What a configured token (which says no end of its own) is trusted for.
@@ -69,8 +70,9 @@ pub(super) async fn log(
     }
     let mut conn = state.db.acquire().await?;
     let place = (chunk.attempt, chunk.seq);
-    store::log::append(&mut conn, id, place, bytes, &head, state.now()).await?;
+    let kind = store::log::append(&mut conn, id, place, bytes, &head, state.now()).await?;
     drop(conn);
+    measure::steps(kind, &head);
     state.signals.touched(Topic::Log(id));
     Ok(StatusCode::NO_CONTENT)
 }

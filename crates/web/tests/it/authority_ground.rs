@@ -9,6 +9,7 @@ use model::build::{BuildEvent, Purpose, Source};
 use model::drift::{DriftStatus, DriftedResource, PropertyDifference, ResourceDrift, StackDrift};
 use model::freeze::Frozen;
 use model::job::{Failure, FailureKind, JobEvent, JobKind, Outcome};
+use model::notification::{Event, Message, Volume};
 use model::permission::Role;
 use model::reconcile::Part;
 use model::stage::StageKind;
@@ -21,6 +22,7 @@ use store::drift::Drift;
 use store::orphan::Look;
 use store::stage::NewStage;
 use store::token::NewToken;
+use uuid::Uuid;
 
 use crate::page_approval::{settings, waiting};
 use crate::page_scene::{Deployed, Scene, Wanted, id, planned, run, service};
@@ -40,6 +42,7 @@ pub(crate) struct Ground {
     build: BuildId,
     job: JobId,
     orphan: OrphanId,
+    notification: Uuid,
     /// One of the workshop's, that nobody shows.
     token: TokenId,
     person: PersonId,
@@ -58,8 +61,9 @@ impl Ground {
         let job = running(&scene, staging).await;
         let orphan = around(&scene).await;
         delivery(server).await;
+        let notification = notification(&scene).await;
         let (token, person) = people(&scene).await;
-        Self { build, job, orphan, token, person }
+        Self { build, job, orphan, notification, token, person }
     }
 
     /// The address of a pattern, of something that is there.
@@ -67,6 +71,7 @@ impl Ground {
         let id = match pattern {
             _ if pattern.contains("/jobs/") => self.job.to_string(),
             _ if pattern.contains("/builds/{id}") => self.build.to_string(),
+            _ if pattern.contains("/notifications/") => self.notification.to_string(),
             _ if pattern.contains("/tokens/") => self.token.to_string(),
             _ if pattern.contains("/members/") => self.person.to_string(),
             _ => self.orphan.to_string(),
@@ -118,6 +123,29 @@ async fn deployed(scene: &Scene<'_>, staging: StageId) {
     let since = scene.server.now();
     let frozen = Frozen { by: EVIL.into(), reason: EVIL.into(), since, until: None };
     store::freeze::put(&mut conn, staging, &frozen).await.unwrap();
+}
+
+/// What somebody was to be told, and an error that they answered.
+pub(crate) async fn notification(scene: &Scene<'_>) -> Uuid {
+    let (app, now, id) = (&scene.app, scene.server.now(), id());
+    let message = Message {
+        event: Event::BuildFailed,
+        app: app.name.clone(),
+        repository: app.repository.clone(),
+        stage: None,
+        build: None,
+        headline: EVIL.into(),
+        detail: Some(EVIL.into()),
+        url: EVIL_LINK.into(),
+        at: now,
+        answers: None,
+    };
+    let wanted = model::notification::Wanted { episode: 1, volume: Volume::Loud, message };
+    let mut conn = scene.server.db.acquire().await.unwrap();
+    let place = (app.id, &"team".parse().unwrap(), "build/1");
+    store::notification::want(&mut conn, id, place, &wanted, now).await.unwrap();
+    store::notification::give_up(&mut conn, id, EVIL, now).await.unwrap();
+    id
 }
 
 async fn preview(scene: &Scene<'_>) {
@@ -217,6 +245,7 @@ async fn people(scene: &Scene<'_>) -> (TokenId, PersonId) {
         name: EVIL,
         role: Role::Viewer,
         app: Some(scene.app.id),
+        owner: None,
         hash: b"of no token",
         created_by: EVIL,
         created_at: now,

@@ -51,6 +51,7 @@ use model::worker_api::{Assignment, Finish, JobResult, Target, Task};
 use secrecy::SecretString;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::client::JobClient;
 use crate::hold::{self, Hold, Interrupted, Stop};
@@ -70,14 +71,37 @@ pub(crate) async fn attempt(
     claimed_at: Instant,
     hold: Hold,
 ) {
+    // what is logged from here on says for which job, and for which build
+    let span = tracing::info_span!(
+        "job",
+        app = %assignment.app,
+        build = %assignment.build,
+        number = assignment.build_number,
+        job = %assignment.job,
+        kind = assignment.task.kind().as_str(),
+        attempt = assignment.attempt,
+    );
+    let running = run(machine, slot, client, assignment, lease, claimed_at, hold);
+    running.instrument(span).await;
+}
+
+async fn run(
+    machine: Arc<Machine>,
+    slot: u16,
+    client: JobClient,
+    assignment: Assignment,
+    lease: Duration,
+    claimed_at: Instant,
+    hold: Hold,
+) {
     let done = CancellationToken::new();
     let beating = {
         let (client, hold, done) = (client.clone(), hold.clone(), done.clone());
-        tokio::spawn(async move { hold::keep(&client, &hold, lease, claimed_at, &done).await })
+        let beats = async move { hold::keep(&client, &hold, lease, claimed_at, &done).await };
+        tokio::spawn(beats.in_current_span())
     };
-    let id = assignment.job;
     let attempt = assignment.attempt;
-    tracing::info!(job = %id, attempt, kind = assignment.task.kind().as_str(), "begins");
+    tracing::info!("begins");
     let mut job = match begin(machine, slot, client.clone(), assignment, hold.clone()) {
         Ok((job, log)) => Some((job, log)),
         Err(halt) => {
@@ -94,7 +118,7 @@ pub(crate) async fn attempt(
             && let Err(error) = log.finish().await
             && !hold.silenced()
         {
-            tracing::warn!(job = %id, %error, "the log is not whole");
+            tracing::warn!(%error, "the log is not whole");
         }
         report(&client, &hold, attempt, ended).await;
     }
@@ -105,7 +129,7 @@ pub(crate) async fn attempt(
     if let Some((job, _)) = job {
         job.leave().await;
     }
-    tracing::info!(job = %id, attempt, "ended");
+    tracing::info!("ended");
 }
 
 fn begin(

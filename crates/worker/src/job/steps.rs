@@ -6,6 +6,7 @@
 use model::job::FailureKind;
 use model::pipeline::Step;
 use model::worker_api::AwsCredentials;
+use tracing::Instrument;
 
 use super::context::Job;
 use super::environment::{self, Scene};
@@ -47,7 +48,9 @@ impl Job {
             limits: order.limits(),
         };
         let executor = self.machine().executor.as_ref();
-        let end = step::run(&spec, self.room(), executor, self.log(), self.hold().token()).await?;
+        let span = tracing::info_span!("step", step = order.heading.as_str());
+        let running = step::run(&spec, self.room(), executor, self.log(), self.hold().token());
+        let end = running.instrument(span).await?;
         if end.outcome == StepOutcome::Canceled {
             return Err(Halt::Stopped);
         }

@@ -24,6 +24,7 @@ use model::worker_api::{GroupOutcome, LogHead};
 use secrecy::SecretString;
 use tokio::sync::{Mutex, MutexGuard, Notify};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use outline::Outline;
 
@@ -139,7 +140,8 @@ impl Log {
             drained: Notify::new(),
         });
         let log = Self { shared: Arc::clone(&shared), settings };
-        let task = AbortOnDropHandle::new(tokio::spawn(deliver::deliver(shared, sink)));
+        let task =
+            AbortOnDropHandle::new(tokio::spawn(deliver::deliver(shared, sink).in_current_span()));
         Ok((log.clone(), LogTask { log, task }))
     }
 

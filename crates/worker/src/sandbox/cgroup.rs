@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tracing::Instrument;
+
 /// How memory is limited on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Memory {
@@ -103,7 +105,7 @@ impl Cgroup {
         if gone(&self.path) {
             return;
         }
-        tokio::spawn(async move {
+        let later = async move {
             for _ in 0..100 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 if gone(&self.path) {
@@ -111,7 +113,8 @@ impl Cgroup {
                 }
             }
             tracing::warn!(path = %self.path.display(), "the cgroup of a step could not be removed");
-        });
+        };
+        tokio::spawn(later.in_current_span());
     }
 }
 

@@ -6,6 +6,7 @@
 //! value of a secret is in no page: between the steps it travels sealed (see [`draft`]).
 
 mod approvers;
+mod badges;
 mod changes;
 mod draft;
 mod edit;
@@ -13,6 +14,7 @@ mod freeze;
 mod history;
 mod index;
 mod parameter;
+mod receivers;
 mod review;
 mod rule;
 mod sections;
@@ -40,6 +42,7 @@ pub(super) fn routes() -> Routes {
         .post("/apps/{app}/settings/edit", change, edit::review)
         .post("/apps/{app}/settings/again", change, edit::again)
         .post("/apps/{app}/settings/save", change, edit::save)
+        .post("/apps/{app}/settings/badges", change, badges::act)
         .get("/apps/{app}/settings/parameter", change, parameter::show)
         .post("/apps/{app}/settings/parameter", change, parameter::act)
         .get("/apps/{app}/settings/approvers", change, approvers::show)

@@ -19,6 +19,8 @@ use model::permission::Action;
 
 use super::super::view::{Badge, Time};
 use super::super::{Shell, html};
+use super::badges::Badges;
+use super::receivers::ReceiverRow;
 use crate::api;
 use crate::auth::Caller;
 use crate::error::Result;
@@ -42,6 +44,8 @@ struct SettingsPage {
     rules: Vec<RuleRow>,
     stages: Vec<StageSection>,
     profiles: Vec<ProfileSection>,
+    receivers: Vec<ReceiverRow>,
+    badges: Badges,
     may_change: bool,
 }
 
@@ -126,6 +130,8 @@ pub(super) async fn show(
     let app = api::app(&mut conn, &name).await?;
     let newest = store::revision::list(&mut conn, app.id, None, 1).await?.pop();
     let times = store::secret::times(&mut conn, app.id).await?;
+    let badge_key = store::badge::find(&mut conn, app.id).await?;
+    let open = store::monitor::standings(&mut conn, Some(app.id)).await?;
     drop(conn);
     let settings = &app.settings;
     let url = format!("/apps/{}/settings", app.name);
@@ -147,6 +153,14 @@ pub(super) async fn show(
         rules: settings.rules.iter().enumerate().map(|(at, rule)| RuleRow::of(at, rule)).collect(),
         stages: sections.stages(&app.name),
         profiles: sections.profiles(),
+        receivers: settings.notifications.iter().map(ReceiverRow::of).collect(),
+        badges: Badges::of(
+            &state.settings.public_url,
+            &app.name,
+            open.iter().map(|standing| &standing.stage),
+            badge_key.as_ref(),
+            now,
+        ),
         may_change: caller.allows(Action::Configure, &app.name),
         url,
     })

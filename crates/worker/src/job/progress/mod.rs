@@ -18,6 +18,7 @@ use model::worker_api;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use self::count::Count;
 pub(super) use self::expected::{of_deploy, of_removal};
@@ -47,7 +48,7 @@ impl Progress {
     pub(super) fn start(client: JobClient) -> Self {
         let (word, heard) = watch::channel(worker_api::Progress::default());
         let ending = CancellationToken::new();
-        let task = tokio::spawn(tell(client, heard, ending.clone()));
+        let task = tokio::spawn(tell(client, heard, ending.clone()).in_current_span());
         let said = Some(Telling { word, task, ending });
         Self { count: Arc::default(), said: Arc::new(Mutex::new(said)) }
     }
