@@ -59,9 +59,26 @@ enum Server {
     SetupLink,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// A call of AWS from within a job is some hundred frames deep, and those of a build without
+/// optimisation are large. What is not used of it is never there.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK_BYTES)
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(run(arguments)),
+        Err(error) => {
+            report(&anyhow::Error::new(error).context("cannot start threads"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> ExitCode {
     let file = arguments.config;
     let done = match arguments.command {
         Command::Server(command) => server(command, file.as_deref()).await,

@@ -94,6 +94,8 @@ impl Job {
 
     /// Ends early when the job must stop. What is dropped then must be harmless to drop.
     pub(crate) async fn or_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Halt> {
+        // a call of AWS is deep: it stands on the heap and not in the frames of all above it
+        let work = Box::pin(work);
         tokio::select! {
             biased;
             () = self.hold.token().cancelled() => Err(Halt::Stopped),

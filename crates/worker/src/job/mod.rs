@@ -82,7 +82,7 @@ pub(crate) async fn attempt(
         attempt = assignment.attempt,
     );
     let running = run(machine, slot, client, assignment, lease, claimed_at, hold);
-    running.instrument(span).await;
+    Box::pin(running).instrument(span).await;
 }
 
 async fn run(
@@ -110,7 +110,7 @@ async fn run(
         }
     };
     if let Some((job, log)) = &mut job {
-        let ended = AssertUnwindSafe(carry_out(job)).catch_unwind().await;
+        let ended = AssertUnwindSafe(Box::pin(carry_out(job))).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Err(Halt::internal("a panic, see the worker's log")));
         say_end(job, &ended).await;
         job.progress().told().await;
@@ -154,56 +154,59 @@ pub(crate) fn now() -> chrono::DateTime<chrono::Utc> {
     chrono::Utc::now()
 }
 
+/// Each kind's work lies on the heap: together they are more than a thread's stack has room for.
 async fn carry_out(job: &mut Job) -> Result<Option<JobResult>, Halt> {
     let task = job.assignment().task.clone();
     match task {
         Task::Plan { compare_with, diverged_from } => {
-            let findings = plan::run(job, &compare_with, &diverged_from).await?;
+            let findings = Box::pin(plan::run(job, &compare_with, &diverged_from)).await?;
             Ok(Some(JobResult::Planned { findings }))
         }
         Task::Test { service, target, trust } => {
-            test::run(job, &service, target.as_ref(), &trust).await?;
+            Box::pin(test::run(job, &service, target.as_ref(), &trust)).await?;
             Ok(None)
         }
         Task::Package { service, target, trust, left } => {
-            let package = package::run(job, &service, &target, &trust, &left).await?;
+            let package = Box::pin(package::run(job, &service, &target, &trust, &left)).await?;
             Ok(Some(JobResult::Packaged { package }))
         }
         Task::Deploy { service, target, artifact, trust } => {
             let way = Way::Forward;
-            let deployed = deploy::run(job, way, &service, &target, &artifact, &trust).await?;
+            let deployed =
+                Box::pin(deploy::run(job, way, &service, &target, &artifact, &trust)).await?;
             Ok(Some(JobResult::Deployed { deployed, changed_outputs: Vec::new() }))
         }
         Task::Rollback { service, target, artifact, trust } => {
             let way = Way::Back;
-            let deployed = deploy::run(job, way, &service, &target, &artifact, &trust).await?;
+            let deployed =
+                Box::pin(deploy::run(job, way, &service, &target, &artifact, &trust)).await?;
             Ok(Some(JobResult::Deployed { deployed, changed_outputs: Vec::new() }))
         }
         Task::Remove { service, target, stacks, trust, how } => {
-            let kept = remove::run(job, &service, &target, &stacks, &trust, how).await?;
+            let kept = Box::pin(remove::run(job, &service, &target, &stacks, &trust, how)).await?;
             Ok(Some(JobResult::Removed { kept }))
         }
         Task::PostDeploy { step, target, trust: _ } => {
-            post_deploy::run(job, &step, &target).await?;
+            Box::pin(post_deploy::run(job, &step, &target)).await?;
             Ok(None)
         }
         Task::Recover { service: _, target, stacks, skip } => {
-            recover::run(job, &target, &stacks, &skip).await?;
+            Box::pin(recover::run(job, &target, &stacks, &skip)).await?;
             Ok(Some(JobResult::Recovered))
         }
         Task::Foresee { service, target, trust } => {
-            let (change, notes) = foresee::run(job, &service, &target, &trust).await?;
+            let (change, notes) = Box::pin(foresee::run(job, &service, &target, &trust)).await?;
             Ok(Some(JobResult::Foreseen { change, notes }))
         }
         Task::Sweep { regions } => {
-            Ok(Some(JobResult::Swept { found: sweep::run(job, &regions).await? }))
+            Ok(Some(JobResult::Swept { found: Box::pin(sweep::run(job, &regions)).await? }))
         }
         Task::Discard { region, stack, name, changed_at } => {
-            let kept = discard::run(job, &region, &stack, &name, changed_at).await?;
+            let kept = Box::pin(discard::run(job, &region, &stack, &name, changed_at)).await?;
             Ok(Some(JobResult::Removed { kept }))
         }
         Task::Drift { service: _, target, stacks, left } => {
-            let (stacks, found) = drift::run(job, &target, &stacks, &left).await?;
+            let (stacks, found) = Box::pin(drift::run(job, &target, &stacks, &left)).await?;
             Ok(Some(JobResult::Drifted { stacks, found }))
         }
     }
