@@ -15,6 +15,7 @@ use tokio::sync::{Notify, RwLock};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::Error;
@@ -190,7 +191,8 @@ impl Worker {
         let _running = self.jobs.read().await;
         let hold = Hold::new();
         let client = self.client.job(assignment.job, assignment.attempt);
-        let attempt = job::attempt(
+        let span = job::span(&assignment);
+        let attempt = Box::pin(job::attempt(
             Arc::clone(&self.machine),
             slot,
             client,
@@ -198,7 +200,8 @@ impl Worker {
             self.lease,
             claimed_at,
             hold.clone(),
-        );
+        ))
+        .instrument(span);
         tokio::pin!(attempt);
         tokio::select! {
             () = &mut attempt => return,

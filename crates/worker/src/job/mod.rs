@@ -61,18 +61,9 @@ pub(crate) use context::Job;
 use deploy::Way;
 use halt::Halt;
 
-/// Runs an attempt to its end and reports it.
-pub(crate) async fn attempt(
-    machine: Arc<Machine>,
-    slot: u16,
-    client: JobClient,
-    assignment: Assignment,
-    lease: Duration,
-    claimed_at: Instant,
-    hold: Hold,
-) {
-    // what is logged from here on says for which job, and for which build
-    let span = tracing::info_span!(
+/// What is logged of an attempt says for which job, and for which build.
+pub(crate) fn span(assignment: &Assignment) -> tracing::Span {
+    tracing::info_span!(
         "job",
         app = %assignment.app,
         build = %assignment.build,
@@ -80,12 +71,11 @@ pub(crate) async fn attempt(
         job = %assignment.job,
         kind = assignment.task.kind().as_str(),
         attempt = assignment.attempt,
-    );
-    let running = run(machine, slot, client, assignment, lease, claimed_at, hold);
-    Box::pin(running).instrument(span).await;
+    )
 }
 
-async fn run(
+/// Runs an attempt to its end and reports it.
+pub(crate) async fn attempt(
     machine: Arc<Machine>,
     slot: u16,
     client: JobClient,
