@@ -2,7 +2,7 @@
 //! that the stand-in behaves the same on every machine.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use tokio::io::AsyncWriteExt;
@@ -22,9 +22,19 @@ const SETTINGS: &[(&str, &str)] = &[
     ("receive.hideRefs", "refs/pull"),
 ];
 
+/// Where a program of this machine is. Named by its path it starts by `posix_spawn`; a name that is
+/// looked up in an environment of its own takes a `fork`, which copies the tables of all our memory.
+fn found(program: &OsStr) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .find(|candidate| candidate.is_file())
+        .unwrap_or_else(|| PathBuf::from(program))
+}
+
 /// A git command with a clean environment, not yet started.
 pub(crate) fn command(program: &OsStr) -> Command {
-    let mut command = Command::new(program);
+    let mut command = Command::new(found(program));
     command.env_clear();
     command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     command
