@@ -95,7 +95,7 @@ class Bench:
         server.end()
         # on a database of its own: a queue without a past
         server = self.server(0, identity=False, name="queue")
-        self.piece("queue, 5,000", queue.measure, server, templates, 5_000, min(90, self.left()), needs=30)
+        self.piece("queue, 5,000", queue.measure, server, templates, 5_000, min(120, self.left()), needs=30)
         if self.options.full:
             self.piece("queue, 50,000", queue.measure, server, templates, 50_000, self.left() - 10, needs=120)
         server.end()
