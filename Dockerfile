@@ -4,11 +4,13 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
-COPY docs/greenroom.schema.json docs/greenroom.schema.json
+COPY docs docs
 COPY migrations migrations
 COPY plugins plugins
 COPY templates templates
 COPY static static
+# which commit it is: docker build --build-arg GREENROOM_BUILD_COMMIT=$(git rev-parse --short=12 HEAD)
+ARG GREENROOM_BUILD_COMMIT
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/source/target \
     cargo build --locked --release --package greenroom \
     && cp target/release/greenroom /usr/local/bin/greenroom

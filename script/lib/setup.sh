@@ -4,12 +4,14 @@
 # Debian's and Ubuntu's packages: postgresql, bubblewrap, git, curl, openssl, python3-venv, a C
 # compiler (and chromium for the tests). From PyPI, into target/tools: the local AWS, and node when
 # there is none or an old one (into /opt/greenroom-node when root's steps could not reach target/);
-# there too promtool, out of Debian's package.
+# there too promtool, out of Debian's package, and cargo-deb, from crates.io.
 
 repository_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools="$repository_root/target/tools"
 NODE_VERSION=22.20.0
 SAM_VERSION=1.170.0
+SCHEMATHESIS_VERSION=4.32.5
+CARGO_DEB_VERSION=3.7.0
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 note() { printf '    %s\n' "$*"; }
@@ -125,6 +127,19 @@ need_sam() {
   export PATH
 }
 
+# It makes requests of the API's document and holds the server's answers against it.
+need_schemathesis() {
+  local home="$tools/schemathesis"
+  SCHEMATHESIS="$home/bin/schemathesis"
+  [ "$(cat "$home/installed" 2>/dev/null)" != "$SCHEMATHESIS_VERSION" ] || return 0
+  say "Installing schemathesis $SCHEMATHESIS_VERSION from PyPI into $home: it tests the API"
+  rm -rf "$home"
+  with_progress "python3 -m venv" python3 -m venv "$home"
+  with_progress "pip install schemathesis" "$home/bin/pip" install --quiet \
+    --disable-pip-version-check "schemathesis==$SCHEMATHESIS_VERSION"
+  printf '%s\n' "$SCHEMATHESIS_VERSION" >"$home/installed"
+}
+
 # promtool alone, out of Debian's and Ubuntu's package: installing that would start a Prometheus.
 need_promtool() {
   local home="$tools/promtool" scratch
@@ -142,6 +157,22 @@ need_promtool() {
   dpkg-deb --fsys-tarfile "$scratch"/prometheus_*.deb | tar -x -C "$scratch" ./usr/bin/promtool
   mv "$scratch/usr/bin/promtool" "$home/promtool"
   rm -rf "$scratch"
+}
+
+# cargo-deb, which makes the .deb: built without what is only there to compress better (xz is a
+# program of every Debian) and without optimisation, which it does not need.
+need_cargo_deb() {
+  local home="$tools/cargo-deb" missing=()
+  command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
+  command -v xz >/dev/null || missing+=(xz-utils)
+  command -v strip >/dev/null || missing+=(binutils)
+  [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
+  CARGO_DEB="$home/bin/cargo-deb"
+  case "$("$CARGO_DEB" --version 2>/dev/null)" in *"$CARGO_DEB_VERSION"*) return ;; esac
+  say "Building cargo-deb $CARGO_DEB_VERSION from crates.io into $home"
+  with_progress "cargo install cargo-deb" cargo install --locked --debug --no-default-features \
+    --root "$home" --target-dir "$home/build" --version "$CARGO_DEB_VERSION" cargo-deb
+  rm -rf "$home/build"
 }
 
 need_rust() {

@@ -19,8 +19,8 @@ pub(crate) use self::notify::Notify;
 pub(crate) use environment::Environment;
 pub(crate) use login::Login;
 
-/// Read when no `--config` is given, if it exists.
-const DEFAULT_FILE: &str = "config/greenroom.toml";
+/// The first of these that exists is read when no `--config` is given: of a checkout, of a package.
+const DEFAULT_FILES: [&str; 2] = ["config/greenroom.toml", "/etc/greenroom/greenroom.toml"];
 
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -130,18 +130,17 @@ struct WorkerSection {
 }
 
 impl Config {
-    /// Reads the file (the given one must exist, the default one may) and the environment.
+    /// Reads the file (the given one must exist, the default ones may) and the environment.
     pub(crate) fn load(file: Option<&Path>, environment: &Environment) -> anyhow::Result<Self> {
-        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && file.is_none() => {
-                String::new()
-            }
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
-            }
+        let path = match file {
+            Some(given) => given,
+            None => match default_file() {
+                Some(there) => there,
+                None => return Self::resolve(File::default(), environment),
+            },
         };
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         let file: File = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
         Self::resolve(file, environment)
     }
@@ -187,6 +186,12 @@ impl Config {
             data_dir,
         })
     }
+}
+
+/// One that is there and cannot be read is taken, for its error to be told; below a working directory
+/// that nobody may enter there is none.
+fn default_file() -> Option<&'static Path> {
+    DEFAULT_FILES.map(Path::new).into_iter().find(|path| path.try_exists().unwrap_or(false))
 }
 
 fn github(file: GitHubSection, environment: &Environment) -> anyhow::Result<GitHub> {

@@ -6,10 +6,12 @@ mod command;
 mod config;
 mod identity;
 mod open;
+mod supervisor;
 mod telemetry;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -17,9 +19,9 @@ use config::Environment;
 
 /// A self-hosted CI/CD server for serverless applications.
 #[derive(Parser)]
-#[command(name = "greenroom", version, about, arg_required_else_help = true)]
+#[command(name = "greenroom", version = version(), about, arg_required_else_help = true)]
 struct Arguments {
-    /// The server's settings [default: config/greenroom.toml, if it exists]
+    /// The server's settings [default: config/greenroom.toml, else /etc/greenroom/greenroom.toml]
     #[arg(long, global = true, value_name = "FILE", env = "GREENROOM_CONFIG")]
     config: Option<PathBuf>,
 
@@ -57,6 +59,18 @@ enum Server {
     Token(command::token::Command),
     /// Print a new link to the setup pages
     SetupLink,
+}
+
+/// `0.1.0 (1ccef8d0a1b2)`; without the commit when it is not `script/release` that builds.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let version = env!("CARGO_PKG_VERSION");
+        match option_env!("GREENROOM_BUILD_COMMIT") {
+            Some(commit) => format!("{version} ({commit})"),
+            None => version.to_owned(),
+        }
+    });
+    &VERSION
 }
 
 /// A call of AWS from within a job is some hundred frames deep, and those of a build without

@@ -33,8 +33,8 @@ impl Opened {
     }
 }
 
-/// The data directory, made if missing. Others may pass through it (sandboxed steps run as users
-/// of their own, below `worker/`) but not list it.
+/// The data directory, made if missing. Nobody else may enter it; but for a server of root's, whose
+/// PostgreSQL and steps run as users of their own: these may pass through and not list it.
 pub(crate) fn data_dir(config: &Config) -> anyhow::Result<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
 
@@ -50,10 +50,31 @@ pub(crate) fn data_dir(config: &Config) -> anyhow::Result<PathBuf> {
         }
         DataDir::Default(path) => path.clone(),
     };
+    if let Some(owner) = another_owner(&path) {
+        bail!(
+            "the data directory {} belongs to the user {owner}, as whom the server runs: run this as \
+             that user (sudo -u {owner} greenroom …), or choose another data_dir (GREENROOM_DATA_DIR)",
+            path.display()
+        );
+    }
     std::fs::create_dir_all(&path)
         .with_context(|| format!("cannot make the data directory {}", path.display()))?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o711))?;
+    let mode = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
     Ok(path)
+}
+
+/// What root would make in the directory of another user's server, that server could not read. Whoever
+/// is not root is told by the system.
+fn another_owner(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+
+    let owner = path.metadata().ok()?.uid();
+    if !nix::unistd::geteuid().is_root() || owner == 0 {
+        return None;
+    }
+    let user = nix::unistd::User::from_uid(owner.into()).ok().flatten();
+    Some(user.map_or_else(|| format!("#{owner}"), |user| user.name))
 }
 
 /// As root, the private PostgreSQL and the steps run as other users: they must be able to reach

@@ -58,3 +58,25 @@ fn every_module_says_first_what_it_is_for() {
         .collect();
     assert!(silent.is_empty(), "these begin without `//!`:\n{}", silent.join("\n"));
 }
+
+#[test]
+fn the_image_is_built_with_every_directory_that_sources_include_files_of() {
+    let dockerfile = std::fs::read_to_string(root().join("Dockerfile")).unwrap();
+    let ignored = std::fs::read_to_string(root().join(".dockerignore")).unwrap();
+    let mut missing = Vec::new();
+    for path in files(&["crates"], &["rs"]) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for name in text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next())
+        {
+            let Ok(included) = path.with_file_name(name).canonicalize() else { continue };
+            let Ok(within) = included.strip_prefix(root()) else { continue };
+            let top = within.iter().next().unwrap().to_string_lossy().into_owned();
+            let copied = dockerfile.contains(&format!("\nCOPY {top} {top}\n"))
+                && ignored.lines().any(|line| line == format!("!{top}"));
+            if !copied {
+                missing.push(format!("{} includes {}", path.display(), within.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "Dockerfile or .dockerignore leave these out:\n{missing:#?}");
+}

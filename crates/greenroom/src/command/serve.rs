@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock;
 use crate::config::Config;
-use crate::{identity, open};
+use crate::{identity, open, supervisor};
 
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let data_dir = open::data_dir(&config)?;
@@ -111,6 +111,7 @@ async fn serve(
         reconcile: config.reconcile,
         vault,
         notify,
+        roles: config.login.roles.clone(),
     });
     tasks.spawn(engine.run(engine_stop.clone()));
     let web = tokio::spawn(
@@ -119,6 +120,7 @@ async fn serve(
             .into_future(),
     );
     tracing::info!(address = %address, public_url = config.public_url, "greenroom is ready");
+    supervisor::tell(supervisor::Phase::Ready);
     identity::invite(config, &invited).await?;
 
     if config.worker.count == 0 {
@@ -189,6 +191,7 @@ pub(crate) fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
                 std::process::exit(130);
             }
             tracing::info!("stopping: running jobs may end; a second signal stops at once");
+            supervisor::tell(supervisor::Phase::Stopping);
             stop.cancel();
         }
     });

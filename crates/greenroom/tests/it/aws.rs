@@ -206,6 +206,63 @@ impl LocalAws {
     }
 }
 
+/// The account that the server itself lives in, seen as that account's root.
+impl LocalAws {
+    const SERVER: &str = "999999999999";
+
+    /// The file with the local authority's certificate.
+    pub(crate) fn authority() -> String {
+        Self::variable("GREENROOM_TEST_AWS_CA_BUNDLE")
+    }
+
+    pub(crate) async fn make_bucket_of_the_server(bucket: &str) {
+        Self::of_the_server("s3", reqwest::Method::PUT, &format!("/{bucket}"), "").await;
+    }
+
+    /// Gives the server's user one more policy.
+    pub(crate) async fn allow_the_server(name: &str, policy: &serde_json::Value) {
+        let policy = policy.to_string();
+        let call = [
+            ("Action", "PutUserPolicy"),
+            ("Version", "2010-05-08"),
+            ("UserName", "greenroom"),
+            ("PolicyName", name),
+            ("PolicyDocument", policy.as_str()),
+        ];
+        let request = Self::request(Self::SERVER, "iam", reqwest::Method::POST, "/").form(&call);
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// The keys that begin so.
+    pub(crate) async fn objects_of_the_server(bucket: &str, prefix: &str) -> Vec<String> {
+        let path = format!("/{bucket}?list-type=2&prefix={prefix}");
+        let list = Self::of_the_server("s3", reqwest::Method::GET, &path, "").await;
+        let list = String::from_utf8(list).unwrap();
+        let keys = list.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
+        keys.map(str::to_owned).collect()
+    }
+
+    pub(crate) async fn object_of_the_server(bucket: &str, key: &str) -> Vec<u8> {
+        let path = format!("/{bucket}/{key}");
+        Self::of_the_server("s3", reqwest::Method::GET, &path, "").await
+    }
+
+    async fn of_the_server(
+        service: &str,
+        method: reqwest::Method,
+        path: &str,
+        body: &'static str,
+    ) -> Vec<u8> {
+        let request = Self::request(Self::SERVER, service, method, path).body(body);
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let bytes = answer.bytes().await.unwrap().to_vec();
+        assert!(status.is_success(), "{path}: {status}: {}", String::from_utf8_lossy(&bytes));
+        bytes
+    }
+}
+
 #[derive(Debug)]
 struct Root(String);
 

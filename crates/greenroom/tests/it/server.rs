@@ -40,6 +40,8 @@ impl Server {
             ("GREENROOM_LISTEN".to_owned(), listen),
             ("GREENROOM_DATA_DIR".to_owned(), data_dir.display().to_string()),
             ("GREENROOM_WORKER_LEASE_SECONDS".to_owned(), "10".to_owned()),
+            // not that of a package on this machine
+            ("GREENROOM_CONFIG".to_owned(), "/dev/null".to_owned()),
         ];
         all.extend(rows.environment());
         all.push(("GREENROOM_WORKER_CACHE_DIR".to_owned(), INSTALLED.to_owned()));
@@ -51,6 +53,12 @@ impl Server {
             Self { url, data_dir, environment: all, child: None, rows, _directory: directory };
         server.start_again().await;
         server
+    }
+
+    /// Changes a setting for the next start.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts the process on the data that is there.
