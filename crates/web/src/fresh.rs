@@ -1,17 +1,25 @@
 //! Answers to those who ask again and again: who has the newest is told only that.
 //!
 //! What always holds: the tag is of the bytes themselves, so it changes when they do. It is a weak
-//! one, since what is between may pack them.
+//! one, since what is between may pack them. What somebody is answered is kept by nobody for
+//! anybody else.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG, IF_NONE_MATCH, VARY,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::error::{Error, Result};
 
 /// How many bytes of the digest tell one answer from another.
 const TAG_BYTES: usize = 16;
+/// For who asked, who asks each time whether it is still so.
+pub(crate) const OWN: &str = "private, no-cache";
 
 /// The body, or that nothing changed since. `cache`: who may keep it, for how long.
 pub(crate) fn answer(
@@ -20,18 +28,58 @@ pub(crate) fn answer(
     cache: &'static str,
     body: String,
 ) -> Result<Response> {
-    let hash = digest(&SHA256, body.as_bytes());
+    let response = ([(CONTENT_TYPE, kind)], "").into_response();
+    tagged(asked, response, cache, &[AUTHORIZATION, COOKIE], body.into())
+}
+
+/// Around the calls of the API: what is read as JSON has a tag, and is not sent to who has it.
+pub(crate) async fn polled(request: Request, next: Next) -> Result<Response> {
+    let is_read = [Method::GET, Method::HEAD].contains(request.method());
+    let asked: HeaderMap = request
+        .headers()
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .map(|tag| (IF_NONE_MATCH, tag.clone()))
+        .collect();
+    let response = next.run(request).await;
+    let is_json =
+        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if !is_read || response.status() != StatusCode::OK || !is_json {
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.map_err(Error::internal)?;
+    let response = Response::from_parts(parts, Body::empty());
+    tagged(&asked, response, OWN, &[AUTHORIZATION], body)
+}
+
+/// Puts the tag of the body on the answer, and the body into it unless it is known.
+fn tagged(
+    asked: &HeaderMap,
+    mut response: Response,
+    cache: &'static str,
+    varies: &[HeaderName],
+    body: axum::body::Bytes,
+) -> Result<Response> {
+    let hash = digest(&SHA256, &body);
     let digits: String =
         hash.as_ref().iter().take(TAG_BYTES).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("W/\"{digits}\"");
-    let mut response = if is_known(asked, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(CONTENT_TYPE, kind)], body).into_response()
-    };
     let headers = response.headers_mut();
+    headers.remove(CONTENT_LENGTH);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
     headers.insert(ETAG, HeaderValue::from_str(&tag).map_err(Error::internal)?);
+    if cache.starts_with("private") {
+        for name in varies {
+            headers.append(VARY, name.clone().into());
+        }
+    }
+    if is_known(asked, &tag) {
+        headers.remove(CONTENT_TYPE);
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        *response.body_mut() = Body::from(body);
+    }
     Ok(response)
 }
 

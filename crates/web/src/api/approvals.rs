@@ -8,10 +8,8 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, State as Extract};
 use axum::http::HeaderMap;
-use chrono::SecondsFormat;
 use model::CommitSha;
-use model::approval::{Approval, ApprovalState};
-use model::gate::{Gate, Obstacle};
+use model::approval::ApprovalState;
 use model::job::JobState;
 use model::permission::Scope;
 use serde::Deserialize;
@@ -20,10 +18,11 @@ use store::PgConnection;
 use store::app::App;
 use store::approval::{Answer, Kept};
 use store::audit::Deed;
-use store::build::{Build, BuildState};
+use store::build::Build;
 use store::gate::Gates;
 use store::job::Job;
 use store::signals::Topic;
+use utoipa::ToSchema;
 
 use super::app;
 use super::builds::{find, whole};
@@ -33,12 +32,14 @@ use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract;
+use crate::openapi::wire;
 use crate::state::State;
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Approve {
     /// What the caller means to approve.
+    #[schema(value_type = wire::CommitSha)]
     pub(crate) commit: CommitSha,
     /// The digest of what was shown; whoever names it is sure to approve nothing else.
     #[serde(default)]
@@ -48,13 +49,27 @@ pub(crate) struct Approve {
     pub(crate) override_freeze: bool,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reject {
     #[serde(default)]
     reason: Option<String>,
 }
 
+/// Approve what a build would deploy
+///
+/// Who may, the stage says. The answer is for this commit, and for `bound_to` if it is named.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/builds/{number}/approve",
+    operation_id = "approveBuild",
+    tag = "builds",
+    request_body = Approve,
+    responses(
+        (status = 200, description = "The build", body = BuildView),
+        (status = 502, description = "GitHub does not answer as it should"),
+    ),
+)]
 pub(super) async fn approve(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -68,6 +83,20 @@ pub(super) async fn approve(
     whole(&state, &mut conn, build).await
 }
 
+/// Reject what a build would deploy
+///
+/// The build ends.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/builds/{number}/reject",
+    operation_id = "rejectBuild",
+    tag = "builds",
+    request_body = Reject,
+    responses(
+        (status = 200, description = "The build", body = BuildView),
+        (status = 502, description = "GitHub does not answer as it should"),
+    ),
+)]
 pub(super) async fn reject(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -119,12 +148,7 @@ pub(crate) async fn approve_build(
             json!({ "service": asked.service, "region": asked.region, "artifact": asked.artifact })
         }).collect::<Vec<_>>(),
     });
-    if kept.approval.state == ApprovalState::Waiting {
-        let state = ApprovalState::Approved;
-        let answer = Answer { state, by: Some(&caller.name), reason: None };
-        store::approval::answer(&mut tx, kept.id, answer, now).await?;
-        store::approval::set_expiry(&mut tx, kept.id, gates.expiry()).await?;
-    }
+    store::gate::approve(&mut tx, &gates, kept, &caller.name, now).await?;
     if !gates.approvers().is_empty() && kept.approval.state == ApprovalState::Waiting {
         let did = about(Deed::Approve, &app, &build).detail(detail.clone());
         audit::record(state, &mut tx, caller, did).await?;
@@ -251,70 +275,5 @@ pub(crate) fn question<'a>(
     jobs: &[Job],
     overrides: bool,
 ) -> Result<&'a Kept> {
-    let number = build.number;
-    let refused = |why: String| Err(Error::Conflict(why));
-    match (build.state, &build.cancel_requested_at) {
-        (BuildState::Finished, _) | (_, Some(_)) => {
-            let why = build.reason.as_ref().or(build.cancel_reason.as_ref());
-            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-            return refused(format!("build {number} has ended{why}: its approval is void"));
-        }
-        (BuildState::Running | BuildState::Waiting, None) => {}
-    }
-    if let Some(open) = gates.open() {
-        if open.approval.is_over(state.now()) {
-            return refused(expired(number, &open.approval));
-        }
-        let is_same = gates.ask(jobs).is_some_and(|ask| ask.bound_to() == open.approval.bound_to);
-        if !is_same {
-            return refused(format!(
-                "what build {number} would deploy is something else by now: look at it again"
-            ));
-        }
-        return Ok(open);
-    }
-    let waiting: Vec<&Job> = jobs.iter().filter(|job| job.state == JobState::Waiting).collect();
-    // approved, and held by a freeze: that may still be overridden
-    let given = waiting.iter().find_map(|job| gates.approval_of(&gates.deploy(job)?));
-    match given {
-        Some(given) if overrides => return Ok(given),
-        Some(Kept { approval, .. }) => {
-            let by = approval.decided_by.as_deref().unwrap_or_default();
-            let freeze = gates.freezes().first().map(|freeze| {
-                format!(
-                    "; the stage is {}, and override_freeze would let it through",
-                    freeze.sentence()
-                )
-            });
-            return refused(format!(
-                "build {number} is approved already, by {by}{}",
-                freeze.unwrap_or_default()
-            ));
-        }
-        None => {}
-    }
-    let obstacles = waiting.iter().find_map(|job| match gates.of(job) {
-        Gate::Open => None,
-        Gate::Closed { why } => Some(why),
-    });
-    refused(match obstacles.and_then(|why| why.into_iter().next()) {
-        Some(Obstacle::NotAsked) => format!(
-            "build {number} is not packaged as a whole yet: approve it when what it would change \
-             can be seen"
-        ),
-        Some(obstacle @ (Obstacle::Rejected | Obstacle::Expired)) => {
-            format!("build {number}: {}", obstacle.sentence())
-        }
-        Some(Obstacle::Undecided { .. } | Obstacle::Frozen(_)) | None => {
-            format!("nothing of build {number} waits to be approved")
-        }
-    })
-}
-
-fn expired(number: i64, approval: &Approval) -> String {
-    let end = approval.expires_at.map(|end| end.to_rfc3339_opts(SecondsFormat::Secs, true));
-    format!(
-        "nobody approved build {number} until {}: start a new build to ask again",
-        end.unwrap_or_default()
-    )
+    Ok(store::gate::question(build, gates, jobs, overrides, state.now())?)
 }

@@ -7,25 +7,35 @@ use model::permission::Role;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::audit::{Filter, Kept};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::audit;
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::extract;
+use crate::openapi::wire;
 use crate::state::State;
 
 const PAGE: i64 = 50;
 const LARGEST_PAGE: i64 = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
+    /// Only what was done in this app.
+    #[param(value_type = Option<wire::AppName>)]
     app: Option<String>,
+    /// Only what is older than this entry.
     before: Option<Uuid>,
+    /// How many; more than 200 count as 200.
+    #[param(minimum = 1, default = 50)]
     limit: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntries)]
 pub(super) struct Entries {
     entries: Vec<EntryView>,
     /// Where the next page is.
@@ -33,13 +43,16 @@ pub(super) struct Entries {
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 struct EntryView {
     id: Uuid,
     at: DateTime<Utc>,
     who: String,
     /// `null`: somebody who may nothing.
+    #[schema(value_type = Option<wire::Role>)]
     role: Option<&'static str>,
+    #[schema(value_type = wire::Via)]
     via: &'static str,
     from: Option<String>,
     action: &'static str,
@@ -67,12 +80,25 @@ impl From<Kept> for EntryView {
     }
 }
 
+/// What people did, newest first
+///
+/// Of the apps that the token administers.
+#[utoipa::path(
+    get,
+    path = "/audit",
+    operation_id = "listAudit",
+    tag = "people",
+    params(Wanted),
+    responses(
+        (status = 200, description = "The entries", body = Entries),
+    ),
+)]
 pub(super) async fn list(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Entries>> {
-    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let limit = extract::limit(wanted.limit, PAGE, LARGEST_PAGE)?;
     let app = wanted.app.as_deref().map(|app| extract::value("app", app)).transpose()?;
     let filter = Filter {
         about: audit::readable(&caller, app)?,

@@ -14,6 +14,7 @@ use store::audit::Deed;
 use store::build::{Before, Build, BuildFilter, BuildState};
 use store::gate::Gates;
 use store::signals::Topic;
+use utoipa::ToSchema;
 
 use super::app;
 use super::start::open;
@@ -22,33 +23,58 @@ use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract;
+use crate::openapi::wire;
 use crate::order::{self, Order};
 use crate::state::State;
 
 const PAGE: i64 = 30;
 const LARGEST_PAGE: i64 = 100;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Filter {
+    #[param(value_type = Option<wire::BranchName>)]
     branch: Option<String>,
+    #[param(value_type = Option<wire::CommitSha>)]
     commit: Option<String>,
+    #[param(value_type = Option<wire::StageName>)]
     stage: Option<String>,
+    #[param(value_type = Option<wire::BuildState>)]
     state: Option<String>,
+    #[param(value_type = Option<wire::BuildOutcome>)]
     outcome: Option<String>,
     /// Builds that only look at stacks are listed when they are asked for.
+    #[param(value_type = Option<wire::BuildPurpose>)]
     purpose: Option<String>,
+    /// How many; more than 100 count as 100.
+    #[param(minimum = 1, default = 30)]
     limit: Option<i64>,
+    /// Only what is older than the build of this number.
     before: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Builds {
-    builds: Vec<BuildView>,
+    pub(super) builds: Vec<BuildView>,
     /// Where the next page is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub(super) next: Option<String>,
 }
 
+/// The builds of an app, newest first
+///
+/// Without their jobs. Builds that only look at stacks are listed when `purpose=inspect` asks for them.
+#[utoipa::path(
+    get,
+    path = "/apps/{app}/builds",
+    operation_id = "listBuilds",
+    tag = "builds",
+    params(Filter),
+    responses(
+        (status = 200, description = "The builds", body = Builds),
+    ),
+)]
 pub(super) async fn list(
     Extract(state): Extract<State>,
     Path(name): Path<String>,
@@ -56,7 +82,7 @@ pub(super) async fn list(
 ) -> Result<Json<Builds>> {
     let mut conn = state.db.acquire().await?;
     let app = app(&mut conn, &name).await?;
-    let limit = filter.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let limit = extract::limit(filter.limit, PAGE, LARGEST_PAGE)?;
     let stage = match &filter.stage {
         None => None,
         Some(stage) => {
@@ -121,7 +147,7 @@ pub(crate) const OUTCOMES: [BuildOutcome; 5] = [
     BuildOutcome::Skipped,
 ];
 
-fn build_outcome(text: &str) -> Result<BuildOutcome> {
+pub(super) fn build_outcome(text: &str) -> Result<BuildOutcome> {
     OUTCOMES.into_iter().find(|outcome| outcome.as_str() == text).ok_or_else(|| {
         let known = OUTCOMES.map(BuildOutcome::as_str).join(", ");
         Error::invalid("outcome", format!("{text:?} is no outcome of a build: {known}"))
@@ -153,6 +179,16 @@ fn next_page(app: &AppName, filter: &Filter, limit: i64, before: i64) -> String 
     next
 }
 
+/// A build with its jobs and what it asks
+#[utoipa::path(
+    get,
+    path = "/apps/{app}/builds/{number}",
+    operation_id = "getBuild",
+    tag = "builds",
+    responses(
+        (status = 200, description = "The build", body = BuildView),
+    ),
+)]
 pub(super) async fn show(
     Extract(state): Extract<State>,
     Path((name, number)): Path<(String, String)>,
@@ -196,6 +232,18 @@ fn changed(state: &State, build: &Build) {
     state.signals.touched(Topic::Board);
 }
 
+/// Cancel a build
+///
+/// A deploy that has begun goes on to its end; what has not begun does not begin.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/builds/{number}/cancel",
+    operation_id = "cancelBuild",
+    tag = "builds",
+    responses(
+        (status = 202, description = "The build", body = BuildView),
+    ),
+)]
 pub(super) async fn cancel(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -233,13 +281,28 @@ pub(crate) async fn cancel_build(
     Ok(build)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RerunWish)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Again {
+    /// What is deployed as it should be is left alone.
     #[serde(default)]
     failed_only: bool,
 }
 
+/// Build the same commit again
+///
+/// For the same stage, as a new build.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/builds/{number}/rerun",
+    operation_id = "rerunBuild",
+    tag = "builds",
+    request_body = Again,
+    responses(
+        (status = 201, description = "The build", body = BuildView),
+    ),
+)]
 pub(super) async fn rerun(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,

@@ -13,6 +13,7 @@ use store::build::Build;
 use store::drift::Drift;
 use store::instance::Instance;
 use store::order::Asked;
+use utoipa::ToSchema;
 
 use super::app;
 use super::builds::{created, started};
@@ -22,9 +23,22 @@ use super::view::BuildView;
 use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
+use crate::openapi::wire;
 use crate::order::moment;
 use crate::state::State;
 
+/// Hold the stacks of a stage against their templates
+///
+/// What is found stands in the stage as `drift`.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/stages/{stage}/drift",
+    operation_id = "lookForDrift",
+    tag = "stages",
+    responses(
+        (status = 201, description = "The build", body = BuildView),
+    ),
+)]
 pub(super) async fn look(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -67,21 +81,28 @@ pub(crate) async fn look_at_stage(
 }
 
 /// What the last looks at a stage found; a stage that nobody looked at has none.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Drift)]
 pub(super) struct DriftView {
+    #[schema(value_type = wire::DriftSummary)]
     status: &'static str,
     /// Of what was looked at longest ago.
     looked_at: DateTime<Utc>,
     instances: Vec<InstanceDriftView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = InstanceDrift)]
 struct InstanceDriftView {
+    #[schema(value_type = wire::ServiceName)]
     service: ServiceName,
+    #[schema(value_type = wire::Region)]
     region: Region,
+    #[schema(value_type = wire::DriftSummary)]
     status: &'static str,
     looked_at: DateTime<Utc>,
     build: i64,
+    #[schema(value_type = Vec<wire::StackDrift>)]
     stacks: Vec<StackDrift>,
 }
 

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Extension, Path, State as Extract};
-use model::stage::{StageKind, StageState};
+use model::comment::command::Span;
 use serde_json::json;
 use store::audit::Deed;
 use store::signals::Topic;
@@ -16,6 +16,16 @@ use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::state::State;
 
+/// Give a preview that expires its whole time anew
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/stages/{stage}/extend",
+    operation_id = "extendStage",
+    tag = "stages",
+    responses(
+        (status = 200, description = "The stage", body = StageView),
+    ),
+)]
 pub(super) async fn extend(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -37,13 +47,7 @@ pub(crate) async fn extend_stage(
     let mut tx = state.db.begin().await?;
     let app = app(&mut tx, name).await?;
     let stage = find(&mut tx, &app, stage).await?;
-    expiring(&stage)?;
-    store::order::use_stage(&mut tx, &app, stage.id, state.now()).await?;
-    // what GitHub shows of it said when it would end
-    if let Some(build) = store::build::latest_on(&mut tx, stage.id).await? {
-        store::build::mark_dirty(&mut tx, build.id).await?;
-    }
-    let stage = store::stage::get(&mut tx, stage.id).await?;
+    let stage = store::order::extend(&mut tx, &app, &stage, Span::WholeTime, state.now()).await?;
     let did = Did::new(Deed::Extend, &app.name)
         .stage(&stage.name)
         .detail(json!({ "expires_at": stage.expires_at }));
@@ -53,22 +57,4 @@ pub(crate) async fn extend_stage(
     state.signals.wake_engine();
     state.signals.touched(Topic::Board);
     Ok(stage)
-}
-
-/// Refuses a stage that has no end which could be put off.
-fn expiring(stage: &Stage) -> Result<()> {
-    let refusal = match (stage.kind, stage.state, stage.expires_at) {
-        (StageKind::Preview, StageState::Active, Some(_)) => return Ok(()),
-        (StageKind::Preview, StageState::Active, None) => {
-            "does not expire: its preview rule has no `expires_after`"
-        }
-        (StageKind::Preview, StageState::Removing | StageState::RemoveFailed, _) => {
-            "is being removed: push to its branch to have it again"
-        }
-        (StageKind::Preview, StageState::Closed, _) => {
-            "is closed: push to its branch to have it again"
-        }
-        (StageKind::LongLived | StageKind::Personal, _, _) => "does not expire: it is no preview",
-    };
-    Err(Error::Conflict(format!("{} {refusal}", stage.name)))
 }

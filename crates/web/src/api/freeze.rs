@@ -20,6 +20,7 @@ use store::app::App;
 use store::audit::Deed;
 use store::signals::Topic;
 use store::stage::Stage;
+use utoipa::ToSchema;
 
 use super::app;
 use super::stages;
@@ -34,15 +35,31 @@ use crate::state::State;
 /// Long enough for a sentence and a link.
 const REASON_CHARS: usize = 500;
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(as = FreezeWish)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wish {
+    /// For whoever waits.
+    #[schema(min_length = 1, max_length = 500)]
     pub(crate) reason: String,
-    /// `None`: until somebody ends it.
-    #[serde(default)]
+    /// `null`: until somebody ends it.
+    #[serde(default, deserialize_with = "extract::some_moment")]
     pub(crate) until: Option<DateTime<Utc>>,
 }
 
+/// Freeze a long-lived stage
+///
+/// It takes no deploys until then, or until somebody ends it.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/stages/{stage}/freeze",
+    operation_id = "freezeStage",
+    tag = "stages",
+    request_body = Wish,
+    responses(
+        (status = 200, description = "The stage", body = StageView),
+    ),
+)]
 pub(super) async fn freeze(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -56,6 +73,19 @@ pub(super) async fn freeze(
     Ok(Json(stages::shown(&state, &mut conn, &app, stage).await?))
 }
 
+/// End a freeze by hand
+///
+/// An admin may, an approver of the stage, and whoever froze it.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/stages/{stage}/unfreeze",
+    operation_id = "unfreezeStage",
+    tag = "stages",
+    responses(
+        (status = 200, description = "The stage", body = StageView),
+        (status = 502, description = "GitHub does not answer as it should"),
+    ),
+)]
 pub(super) async fn unfreeze(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -217,10 +247,7 @@ pub(crate) fn approvers<'a>(app: &'a App, stage: &StageName) -> &'a [String] {
 
 /// In words.
 pub(crate) fn who_may_approve(approvers: &[String]) -> String {
-    match approvers {
-        [] => "an admin".to_owned(),
-        approvers => format!("{}, or an admin", approvers.join(", ")),
-    }
+    model::approval::who_may(approvers)
 }
 
 fn changed(state: &State) {

@@ -18,12 +18,33 @@ use crate::state::State;
 
 const READ_BYTES: i64 = 1024 * 1024;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Options {
+    /// As server-sent events, until the job has ended.
     #[serde(default)]
     follow: bool,
 }
 
+/// The log of a job
+///
+/// As it is now, as text; with `follow` as server-sent events: `log` with `{"text"}` and an id that
+/// `Last-Event-ID` goes on from, and at the end `end` with `{"complete", "outcome"}`.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/log",
+    operation_id = "getJobLog",
+    tag = "jobs",
+    params(
+        Options,
+        ("last-event-id" = Option<String>, Header,
+            description = "The id of the last event that was seen."),
+    ),
+    responses(
+        (status = 200, description = "The log", content((String = "text/plain"), (String = "text/event-stream"))),
+    ),
+)]
 pub(super) async fn log(
     Extract(state): Extract<State>,
     Path(id): Path<String>,

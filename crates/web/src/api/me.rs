@@ -10,25 +10,41 @@ use model::permission::{Role, Scope};
 use serde::Serialize;
 use serde_json::json;
 use store::audit::Deed;
+use utoipa::ToSchema;
 
 use super::tokens::TokenView;
 use crate::audit::{self, Did};
 use crate::auth::{By, Caller, Who};
 use crate::error::{Error, Result};
+use crate::openapi::wire;
 use crate::state::State;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Caller)]
 pub(super) struct Me {
     /// As logs and pages call them.
     name: String,
+    #[schema(value_type = wire::CallerKind)]
     kind: &'static str,
     /// In the whole server; `null`: none.
+    #[schema(value_type = Option<wire::Role>)]
     role: Option<Role>,
     /// In single apps, beside it.
+    #[schema(value_type = BTreeMap<String, wire::Role>)]
     apps: BTreeMap<AppName, Role>,
     token: Option<TokenView>,
 }
 
+/// Who calls, and what they may
+#[utoipa::path(
+    get,
+    path = "/whoami",
+    operation_id = "whoAmI",
+    tag = "people",
+    responses(
+        (status = 200, description = "The caller", body = Me),
+    ),
+)]
 pub(super) async fn show(Extension(caller): Extension<Caller>) -> Json<Me> {
     let kind = match &caller.who {
         Who::Person { by: By::Session(_) | By::Token(_), .. } => "person",
@@ -44,7 +60,18 @@ pub(super) async fn show(Extension(caller): Extension<Caller>) -> Json<Me> {
     })
 }
 
-/// Whoever has a token may end it: also one who found it.
+/// End the token that is shown
+///
+/// It is revoked.
+#[utoipa::path(
+    post,
+    path = "/logout",
+    operation_id = "logOut",
+    tag = "people",
+    responses(
+        (status = 204, description = "It is over"),
+    ),
+)]
 pub(super) async fn log_out(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,

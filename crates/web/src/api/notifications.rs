@@ -8,30 +8,36 @@ use serde::Serialize;
 use serde_json::json;
 use store::audit::Deed;
 use store::notification::Notification;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract::segment;
+use crate::openapi::wire;
 use crate::state::State;
 
 const SHOWN: i64 = 100;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Notifications {
     notifications: Vec<NotificationView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Notification)]
 pub(super) struct NotificationView {
     id: Uuid,
+    #[schema(value_type = wire::AppName)]
     app: AppName,
+    #[schema(value_type = wire::ReceiverName)]
     receiver: ReceiverName,
     /// What it is about, within its app.
     thing: String,
     event: &'static str,
     headline: String,
+    #[schema(value_type = wire::MessageState)]
     state: &'static str,
     /// How often its newest version was tried in vain.
     attempts: i32,
@@ -60,13 +66,36 @@ impl From<Notification> for NotificationView {
     }
 }
 
-/// What waits or was given up comes first.
+/// What people elsewhere are to know and were told
+///
+/// What waits or was given up comes first, then the newest; a hundred at most.
+#[utoipa::path(
+    get,
+    path = "/system/notifications",
+    operation_id = "listNotifications",
+    tag = "system",
+    responses(
+        (status = 200, description = "The messages", body = Notifications),
+    ),
+)]
 pub(super) async fn list(Extract(state): Extract<State>) -> Result<Json<Notifications>> {
     let mut conn = state.db.acquire().await?;
     let found = store::notification::newest(&mut conn, SHOWN).await?;
     Ok(Json(Notifications { notifications: found.into_iter().map(Into::into).collect() }))
 }
 
+/// Send a message once more
+///
+/// Its newest version, under the id that it had.
+#[utoipa::path(
+    post,
+    path = "/system/notifications/{id}/replay",
+    operation_id = "replayNotification",
+    tag = "system",
+    responses(
+        (status = 200, description = "The message", body = NotificationView),
+    ),
+)]
 pub(super) async fn replay(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,

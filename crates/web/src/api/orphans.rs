@@ -22,6 +22,7 @@ use store::audit::Deed;
 use store::build::{Build, BuildState};
 use store::order::Asked;
 use store::orphan::Orphan;
+use utoipa::ToSchema;
 
 use super::app;
 use super::builds::{created, started};
@@ -30,22 +31,27 @@ use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract::segment;
+use crate::openapi::wire;
 use crate::order::moment;
 use crate::state::State;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Orphans {
     orphans: Vec<OrphanView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Orphan)]
 struct OrphanView {
+    #[schema(value_type = uuid::Uuid)]
     id: OrphanId,
     stack: String,
     stack_id: String,
     account: String,
+    #[schema(value_type = wire::Region)]
     region: Region,
     /// The profile of this app would remove it.
+    #[schema(value_type = wire::ProfileName)]
     profile: ProfileName,
     tags: TagsView,
     status: String,
@@ -60,7 +66,8 @@ struct OrphanView {
 }
 
 /// What the stack says of itself.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OrphanTags)]
 struct TagsView {
     app: String,
     stage: Option<String>,
@@ -94,7 +101,16 @@ impl From<Orphan> for OrphanView {
     }
 }
 
-/// Those that were found as an app that the caller may read: their tags are anybody's words.
+/// Stacks that say they are ours and that no stage knows
+#[utoipa::path(
+    get,
+    path = "/orphans",
+    operation_id = "listOrphans",
+    tag = "system",
+    responses(
+        (status = 200, description = "The stacks", body = Orphans),
+    ),
+)]
 pub(super) async fn list(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -108,6 +124,16 @@ pub(super) async fn list(
     Ok(Json(Orphans { orphans: orphans.map(OrphanView::from).collect() }))
 }
 
+/// Remove a stack that no stage knows
+#[utoipa::path(
+    post,
+    path = "/orphans/{id}/remove",
+    operation_id = "removeOrphan",
+    tag = "system",
+    responses(
+        (status = 201, description = "The build", body = BuildView),
+    ),
+)]
 pub(super) async fn remove(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -168,11 +194,24 @@ pub(crate) async fn refusal(
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SweepBuilds)]
 pub(super) struct Builds {
     builds: Vec<BuildView>,
 }
 
+/// Look through the accounts of an app
+///
+/// For stacks that no stage knows: a build for each profile.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/sweep",
+    operation_id = "sweepApp",
+    tag = "system",
+    responses(
+        (status = 201, description = "The builds that look", body = Builds),
+    ),
+)]
 pub(super) async fn sweep(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::audit::Deed;
 use store::build::Build;
+use utoipa::ToSchema;
 
 use self::look::{Movement, Outlook};
 use super::builds::started;
@@ -28,38 +29,48 @@ use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract;
+use crate::openapi::wire;
 use crate::order::{self, Order};
 use crate::state::State;
 
 pub(crate) mod look;
 mod refs;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = PromoteWish)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    /// `None`: the one that the settings name.
+    /// `null`: the one that the settings name.
+    #[schema(value_type = Option<wire::StageName>)]
     pub(crate) from: Option<StageName>,
     /// What the new tag is called, where tags are deployed.
+    #[schema(value_type = Option<wire::TagName>)]
     pub(crate) tag: Option<TagName>,
     /// The commit that the caller has seen in `from`: another one is refused.
+    #[schema(value_type = Option<wire::CommitSha>)]
     pub(crate) commit: Option<CommitSha>,
 }
 
 /// What became of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Promotion)]
 pub(crate) struct Promoted {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<wire::BranchName>)]
     branch: Option<BranchName>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<wire::TagName>)]
     tag: Option<TagName>,
+    #[schema(value_type = wire::CommitSha)]
     commit: CommitSha,
+    #[schema(value_type = wire::StageName)]
     from: StageName,
     outcome: Done,
     /// The build by hand, where the rule wants one; else the push starts it.
     pub(crate) build: Option<i64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Done {
     Moved,
@@ -67,6 +78,20 @@ enum Done {
     AlreadyThere,
 }
 
+/// Bring the commit of another stage here
+///
+/// By git: the branch that this stage is deployed from is moved forward, or a tag is made.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/stages/{stage}/promote",
+    operation_id = "promoteStage",
+    tag = "stages",
+    request_body = Wanted,
+    responses(
+        (status = 200, description = "What became of it", body = Promoted),
+        (status = 502, description = "GitHub does not answer as it should"),
+    ),
+)]
 pub(super) async fn promote(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use store::audit::Deed;
 use store::build::Build;
+use utoipa::ToSchema;
 
 use super::app;
 use super::builds::{created, started};
@@ -20,22 +21,37 @@ use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Mistake, Result};
 use crate::extract;
+use crate::openapi::wire;
 use crate::order::moment;
 use crate::state::State;
 
 /// More would be a template of its own.
 const MOST_SKIPPED: usize = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RecoverWish)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
+    #[schema(value_type = wire::ServiceName)]
     pub(crate) service: ServiceName,
+    #[schema(value_type = Option<wire::Region>)]
     pub(crate) region: Option<Region>,
     /// Resources, by their logical ids, that are left as they are.
     #[serde(default)]
     pub(crate) skip: Vec<String>,
 }
 
+/// Bring on a stack whose rollback failed
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/stages/{stage}/recover",
+    operation_id = "recoverStage",
+    tag = "stages",
+    request_body = Wanted,
+    responses(
+        (status = 201, description = "The build", body = BuildView),
+    ),
+)]
 pub(super) async fn recover(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,

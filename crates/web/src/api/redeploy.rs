@@ -12,6 +12,7 @@ use axum::extract::{Extension, Path, State as Extract};
 use axum::http::StatusCode;
 use model::app::PreviewDeploy;
 use model::build::{Purpose, Source};
+use model::stage::StageKind;
 use model::{CommitSha, ServiceName};
 use serde_json::json;
 use store::PgConnection;
@@ -32,6 +33,18 @@ use crate::error::{Error, Result};
 use crate::order::{self, Order};
 use crate::state::State;
 
+/// Deploy a stage again with the parameters it has now
+///
+/// What runs with other parameters is deployed again from the commit it has.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/stages/{stage}/redeploy",
+    operation_id = "redeployStage",
+    tag = "stages",
+    responses(
+        (status = 201, description = "The build", body = BuildView),
+    ),
+)]
 pub(super) async fn redeploy(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -52,6 +65,12 @@ pub(crate) async fn redeploy_stage(
     let app = app(&mut tx, name).await?;
     let stage = find(&mut tx, &app, stage).await?;
     open(&stage)?;
+    if stage.kind == StageKind::Personal {
+        return Err(Error::Conflict(format!(
+            "{} is a personal stage: its owner deploys it, with `greenroom exec`",
+            stage.name
+        )));
+    }
     // it may bring a newer commit, and is packaged with the new parameters anyway
     if let Some(other) = store::build::unfinished_on(&mut tx, stage.id).await?.first() {
         return Err(Error::Conflict(format!(

@@ -6,23 +6,30 @@ use chrono::{DateTime, Utc};
 use model::app::Settings;
 use serde::{Deserialize, Serialize};
 use store::revision::Revision;
+use utoipa::ToSchema;
 
 use super::app;
 use super::view::ChangeView;
 use crate::error::Result;
-use crate::extract::segment;
+use crate::extract::{self, segment};
+use crate::openapi::wire;
 use crate::state::State;
 
 const PAGE: i64 = 50;
 const LARGEST_PAGE: i64 = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
+    /// Only what is older than this revision.
     before: Option<i64>,
+    /// How many; more than 200 count as 200.
+    #[param(minimum = 1, default = 50)]
     limit: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Revisions {
     revisions: Vec<RevisionView>,
     /// Where the next page is.
@@ -30,15 +37,18 @@ pub(super) struct Revisions {
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Revision)]
 pub(super) struct RevisionView {
     number: i64,
     by: String,
+    #[schema(value_type = wire::Via)]
     via: &'static str,
     at: DateTime<Utc>,
     changes: Vec<ChangeView>,
     /// As `PUT` takes them; lists do not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<wire::Settings>)]
     settings: Option<Settings>,
 }
 
@@ -60,12 +70,25 @@ impl RevisionView {
     }
 }
 
+/// The revisions of an app's settings, newest first
+///
+/// Without the settings themselves.
+#[utoipa::path(
+    get,
+    path = "/apps/{app}/revisions",
+    operation_id = "listRevisions",
+    tag = "apps",
+    params(Wanted),
+    responses(
+        (status = 200, description = "The revisions", body = Revisions),
+    ),
+)]
 pub(super) async fn list(
     Extract(state): Extract<State>,
     Path(name): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Revisions>> {
-    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let limit = extract::limit(wanted.limit, PAGE, LARGEST_PAGE)?;
     let mut conn = state.db.acquire().await?;
     let app = app(&mut conn, &name).await?;
     // one more than shown says whether there is a next page
@@ -80,6 +103,18 @@ pub(super) async fn list(
     Ok(Json(Revisions { revisions, next }))
 }
 
+/// A revision with the settings as they were
+///
+/// Send them with `PUT` to bring them back.
+#[utoipa::path(
+    get,
+    path = "/apps/{app}/revisions/{number}",
+    operation_id = "getRevision",
+    tag = "apps",
+    responses(
+        (status = 200, description = "The revision", body = RevisionView),
+    ),
+)]
 pub(super) async fn show(
     Extract(state): Extract<State>,
     Path((name, number)): Path<(String, String)>,

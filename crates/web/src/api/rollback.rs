@@ -16,6 +16,7 @@ use serde_json::json;
 use store::audit::Deed;
 use store::build::Build;
 use store::order::{Back, Rollback};
+use utoipa::ToSchema;
 
 use super::app;
 use super::builds::{created, started};
@@ -27,26 +28,46 @@ use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract;
+use crate::openapi::wire;
 use crate::order::moment;
 use crate::state::State;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RollbackWish)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     build: Option<i64>,
+    #[schema(value_type = Option<wire::ServiceName>)]
     service: Option<ServiceName>,
+    #[schema(value_type = Option<uuid::Uuid>)]
     deployment: Option<DeploymentId>,
     freeze: Option<Along>,
 }
 
 /// The stage takes no deploy from then on, so that the next push does not undo the rollback.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = FreezeAlong)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Along {
     pub(crate) reason: String,
+    /// `null`: until somebody ends it.
+    #[serde(default, deserialize_with = "extract::some_moment")]
     pub(crate) until: Option<DateTime<Utc>>,
 }
 
+/// Roll a stage back, or one service of it
+///
+/// To a `build`, or a `service` to one of its deployments; by artifacts that are kept.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/stages/{stage}/rollback",
+    operation_id = "rollBackStage",
+    tag = "stages",
+    request_body = Wanted,
+    responses(
+        (status = 201, description = "The build", body = BuildView),
+    ),
+)]
 pub(super) async fn rollback(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,

@@ -17,6 +17,7 @@ use store::audit::Deed;
 use store::build::Build;
 use store::signals::Topic;
 use store::stage::Stage;
+use utoipa::ToSchema;
 
 use super::app;
 use super::builds::created;
@@ -25,17 +26,30 @@ use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract;
+use crate::openapi::wire;
 use crate::order;
 use crate::state::State;
 
 const PAGE: i64 = 50;
 const LARGEST_PAGE: i64 = 200;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Stages {
     stages: Vec<StageView>,
 }
 
+/// The stages of an app
+///
+/// The open ones and the newest fifty that are closed.
+#[utoipa::path(
+    get,
+    path = "/apps/{app}/stages",
+    operation_id = "listStages",
+    tag = "stages",
+    responses(
+        (status = 200, description = "The stages", body = Stages),
+    ),
+)]
 pub(super) async fn list(
     Extract(state): Extract<State>,
     Path(name): Path<String>,
@@ -48,16 +62,29 @@ pub(super) async fn list(
     let listed = store::stage::list(&mut conn, app.id).await?;
     let ids: Vec<StageId> = listed.iter().map(|stage| stage.id).collect();
     let frozen = store::freeze::among(&mut conn, &ids).await?;
+    let personal = store::personal::among(&mut conn, &ids).await?;
     for stage in listed {
         let instances = store::instance::list(&mut conn, stage.id).await?;
         let digest = digest_of(&stage.parameters_in(&app.settings), &times);
         let looks = store::drift::of_stage(&mut conn, stage.id).await?;
         let freezes = freezes(&state, &app, &stage, frozen.get(&stage.id));
-        stages.push(StageView::new(stage, instances, looks, &digest).frozen(&freezes));
+        let own = personal.get(&stage.id);
+        let view = StageView::new(stage, instances, looks, &digest).frozen(&freezes).owned(own);
+        stages.push(view);
     }
     Ok(Json(Stages { stages }))
 }
 
+/// A stage with what is deployed there
+#[utoipa::path(
+    get,
+    path = "/apps/{app}/stages/{stage}",
+    operation_id = "getStage",
+    tag = "stages",
+    responses(
+        (status = 200, description = "The stage", body = StageView),
+    ),
+)]
 pub(super) async fn show(
     Extract(state): Extract<State>,
     Path((name, stage)): Path<(String, String)>,
@@ -80,7 +107,9 @@ pub(super) async fn shown(
     let frozen = store::freeze::of(conn, stage.id).await?;
     let freezes = freezes(state, app, &stage, frozen.as_ref());
     let looks = store::drift::of_stage(conn, stage.id).await?;
-    Ok(StageView::new(stage, instances, looks, &digest).frozen(&freezes))
+    let personal = store::personal::of(conn, stage.id).await?;
+    let view = StageView::new(stage, instances, looks, &digest).frozen(&freezes);
+    Ok(view.owned(personal.as_ref()))
 }
 
 /// All that freezes a stage now, what ends last first: only long-lived ones are frozen.
@@ -117,19 +146,36 @@ pub(crate) async fn find(conn: &mut PgConnection, app: &App, name: &str) -> Resu
         .ok_or_else(|| Error::NotFound(format!("{} has no stage {name}", app.name)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Page {
+    /// Only what is older than this deployment.
+    #[param(value_type = Option<uuid::Uuid>)]
     before: Option<DeploymentId>,
+    /// How many; more than 200 count as 200.
+    #[param(minimum = 1, default = 50)]
     limit: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Deployments {
     deployments: Vec<DeploymentView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
+/// What was deployed to a stage, newest first
+#[utoipa::path(
+    get,
+    path = "/apps/{app}/stages/{stage}/deployments",
+    operation_id = "listDeployments",
+    tag = "stages",
+    params(Page),
+    responses(
+        (status = 200, description = "The deployments", body = Deployments),
+    ),
+)]
 pub(super) async fn deployments(
     Extract(state): Extract<State>,
     Path((name, stage)): Path<(String, String)>,
@@ -138,7 +184,7 @@ pub(super) async fn deployments(
     let mut conn = state.db.acquire().await?;
     let app = app(&mut conn, &name).await?;
     let stage = find(&mut conn, &app, &stage).await?;
-    let limit = page.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let limit = extract::limit(page.limit, PAGE, LARGEST_PAGE)?;
     let mut found = store::deployment::list(&mut conn, stage.id, page.before, limit + 1).await?;
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > shown;
@@ -154,14 +200,29 @@ fn next_page(app: &AppName, stage: &StageName, limit: i64, before: DeploymentId)
     format!("/api/v1/apps/{app}/stages/{stage}/deployments?limit={limit}&before={before}")
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RemoveWish)]
 #[serde(deny_unknown_fields)]
 struct Remove {
     /// What becomes of resources that cannot be deleted.
     #[serde(default)]
+    #[schema(value_type = wire::RemoveHow)]
     how: RemoveHow,
 }
 
+/// Remove a preview or a personal stage
+///
+/// Long-lived stages are removed by nobody.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/stages/{stage}/remove",
+    operation_id = "removeStage",
+    tag = "stages",
+    request_body = Remove,
+    responses(
+        (status = 201, description = "The build", body = BuildView),
+    ),
+)]
 pub(super) async fn remove(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -184,6 +245,7 @@ pub(crate) async fn remove_stage(
     let mut tx = state.db.begin().await?;
     let app = app(&mut tx, name).await?;
     let stage = find(&mut tx, &app, stage).await?;
+    super::personal::removable(&mut tx, caller, &app, stage.id, state.now()).await?;
     let build = order::remove(state, &mut tx, &app, &stage, how).await?;
     let did = Did::new(Deed::Remove, &app.name)
         .stage(&stage.name)

@@ -21,6 +21,7 @@ use store::app::App;
 use store::audit::Deed;
 use store::build::Build;
 use store::stage::Stage;
+use utoipa::ToSchema;
 
 use super::app;
 use super::builds::{created, started};
@@ -29,22 +30,44 @@ use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract;
+use crate::openapi::wire;
 use crate::order::{self, Order};
 use crate::state::State;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = BuildWish)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
+    #[schema(value_type = Option<wire::BranchName>)]
     pub(crate) branch: Option<BranchName>,
+    #[schema(value_type = Option<wire::CommitSha>)]
     pub(crate) commit: Option<CommitSha>,
+    #[schema(value_type = Option<wire::TagName>)]
     pub(crate) tag: Option<TagName>,
+    #[schema(value_type = Option<wire::StageName>)]
     pub(crate) stage: Option<StageName>,
     #[serde(default)]
     pub(crate) force: bool,
     /// Only these, whatever the rules say. Whether the commit has them, its plan will say.
+    #[schema(value_type = Option<Vec<wire::ServiceName>>)]
     pub(crate) services: Option<BTreeSet<ServiceName>>,
 }
 
+/// Start a build by hand
+///
+/// Of a branch, a tag, or a commit with its stage. What is named goes before what the rules say; the
+/// rest is as a push would have it.
+#[utoipa::path(
+    post,
+    path = "/apps/{app}/builds",
+    operation_id = "startBuild",
+    tag = "builds",
+    request_body = Wanted,
+    responses(
+        (status = 201, description = "The build", body = BuildView),
+        (status = 502, description = "GitHub does not answer as it should"),
+    ),
+)]
 pub(super) async fn create(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,

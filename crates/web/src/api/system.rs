@@ -6,14 +6,18 @@ use chrono::{DateTime, Utc};
 use model::reconcile::Health;
 use model::system::{Presence, Verdict};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::Result;
+use crate::openapi::wire;
 use crate::state::State;
 use crate::system::{System, look};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = System)]
 pub(super) struct SystemView {
     /// As bad as the worst part.
+    #[schema(value_type = wire::Health)]
     health: Health,
     version: &'static str,
     parts: Vec<PartView>,
@@ -24,16 +28,20 @@ pub(super) struct SystemView {
     database: DatabaseView,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SystemPart)]
 struct PartView {
     part: &'static str,
     #[serde(flatten)]
+    #[schema(value_type = wire::Verdict)]
     verdict: Verdict,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Worker)]
 struct WorkerView {
     name: String,
+    #[schema(value_type = wire::WorkerPresence)]
     presence: &'static str,
     slots: i32,
     busy: i64,
@@ -42,7 +50,8 @@ struct WorkerView {
     seen_at: DateTime<Utc>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Queue)]
 struct QueueView {
     queued: i64,
     running: i64,
@@ -50,7 +59,8 @@ struct QueueView {
     apps: Vec<AppView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppQueue)]
 struct AppView {
     app: String,
     queued: i64,
@@ -59,21 +69,24 @@ struct AppView {
     concurrency: Option<i32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeliveryCounts)]
 struct DeliveriesView {
     received: i64,
     failed_within_a_day: i64,
     newest_at: Option<DateTime<Utc>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OutboxCounts)]
 struct OutboxView {
     pending: i64,
     troubled: i64,
     rejected_within_a_day: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DatabaseFacts)]
 struct DatabaseView {
     version: String,
     schema: i64,
@@ -82,6 +95,18 @@ struct DatabaseView {
     most_connections: i64,
 }
 
+/// How the server fares
+///
+/// Each part with its reason, workers, queue, database.
+#[utoipa::path(
+    get,
+    path = "/system",
+    operation_id = "getSystem",
+    tag = "system",
+    responses(
+        (status = 200, description = "The server", body = SystemView),
+    ),
+)]
 pub(super) async fn show(Extract(state): Extract<State>) -> Result<Json<SystemView>> {
     let mut conn = state.db.acquire().await?;
     let system = look(&state, &mut conn).await?;

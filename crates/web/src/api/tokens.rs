@@ -16,24 +16,30 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::audit::Deed;
 use store::token::{NewToken, Token};
+use utoipa::ToSchema;
 
 use crate::audit::{self, Did};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::extract::{self, segment};
+use crate::openapi::wire;
 use crate::state::State;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Tokens {
     tokens: Vec<TokenView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
 pub(super) struct TokenView {
+    #[schema(value_type = uuid::Uuid)]
     id: TokenId,
     name: String,
+    #[schema(value_type = wire::Role)]
     role: Role,
     /// `null`: in the whole server.
+    #[schema(value_type = Option<wire::AppName>)]
     app: Option<AppName>,
     created_by: String,
     created_at: DateTime<Utc>,
@@ -58,20 +64,23 @@ impl From<Token> for TokenView {
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(as = TokenWish)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     pub(crate) name: String,
+    #[schema(value_type = wire::Role)]
     pub(crate) role: Role,
-    /// `None`: in the whole server.
+    /// `null`: in the whole server.
     #[serde(default)]
     pub(crate) app: Option<String>,
-    /// `None`: never.
-    #[serde(default)]
+    /// `null`: never.
+    #[serde(default, deserialize_with = "extract::some_moment")]
     pub(crate) expires_at: Option<DateTime<Utc>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = NewToken)]
 pub(super) struct Made {
     /// Shown this once.
     token: String,
@@ -79,6 +88,18 @@ pub(super) struct Made {
     view: TokenView,
 }
 
+/// The tokens of where the caller is an admin
+///
+/// Newest first, the revoked ones too.
+#[utoipa::path(
+    get,
+    path = "/tokens",
+    operation_id = "listTokens",
+    tag = "tokens",
+    responses(
+        (status = 200, description = "The tokens", body = Tokens),
+    ),
+)]
 pub(super) async fn list(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -87,6 +108,19 @@ pub(super) async fn list(
     Ok(Json(Tokens { tokens }))
 }
 
+/// Make a token
+///
+/// Its text is in this answer and nowhere else.
+#[utoipa::path(
+    post,
+    path = "/tokens",
+    operation_id = "createToken",
+    tag = "tokens",
+    request_body = Wanted,
+    responses(
+        (status = 201, description = "The token with its text", body = Made),
+    ),
+)]
 pub(super) async fn create(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
@@ -99,6 +133,18 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(token)))
 }
 
+/// Revoke a token
+///
+/// One that is revoked already stays so.
+#[utoipa::path(
+    delete,
+    path = "/tokens/{id}",
+    operation_id = "revokeToken",
+    tag = "tokens",
+    responses(
+        (status = 204, description = "It is revoked"),
+    ),
+)]
 pub(super) async fn revoke(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,

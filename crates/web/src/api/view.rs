@@ -22,17 +22,23 @@ use store::drift::Drift;
 use store::gate::Gates;
 use store::instance::Instance;
 use store::job::Job;
+use store::personal::Personal;
 use store::stage::Stage;
+use utoipa::ToSchema;
 
 use approval::{ApprovalView, FrozenView};
 use job::JobView;
 
 use super::drift::DriftView;
+use super::personal::PersonalView;
+use crate::openapi::wire;
 use crate::state::State;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = App)]
 pub(super) struct AppView {
     #[serde(flatten)]
+    #[schema(value_type = wire::Settings)]
     settings: Settings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -44,7 +50,8 @@ impl From<App> for AppView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SettingsChange)]
 pub(super) struct ChangeView {
     path: String,
     from: Option<String>,
@@ -57,24 +64,33 @@ impl From<Change> for ChangeView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Build)]
 pub(crate) struct BuildView {
+    #[schema(value_type = uuid::Uuid)]
     id: BuildId,
     app: String,
     number: i64,
+    #[schema(value_type = wire::BuildEvent)]
     event: &'static str,
+    #[schema(value_type = wire::BuildPurpose)]
     purpose: &'static str,
     branch: Option<String>,
     tag: Option<String>,
+    #[schema(value_type = wire::CommitSha)]
     commit: CommitSha,
     pull_request: Option<i64>,
     title: String,
     author: String,
+    #[schema(value_type = Option<wire::StageName>)]
     stage: Option<StageName>,
     forced: bool,
     /// What it is for; `null`: every service.
+    #[schema(value_type = Option<Vec<wire::ServiceName>>)]
     only: Option<BTreeSet<ServiceName>>,
+    #[schema(value_type = wire::BuildState)]
     state: &'static str,
+    #[schema(value_type = Option<wire::BuildOutcome>)]
     outcome: Option<&'static str>,
     reason: Option<String>,
     superseded_by: Option<i64>,
@@ -90,10 +106,14 @@ pub(crate) struct BuildView {
 }
 
 /// Why a service runs, follows another or is skipped; one for each of its regions.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PlannedService)]
 struct ServiceView {
+    #[schema(value_type = wire::ServiceName)]
     service: ServiceName,
+    #[schema(value_type = Option<wire::Region>)]
     region: Option<Region>,
+    #[schema(value_type = wire::Decision)]
     decision: &'static str,
     reason: String,
 }
@@ -172,13 +192,17 @@ impl BuildView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Stage)]
 pub(super) struct StageView {
+    #[schema(value_type = wire::StageName)]
     name: StageName,
+    #[schema(value_type = wire::StageKind)]
     kind: &'static str,
     profile: String,
     branch: Option<String>,
     pull_request: Option<i64>,
+    #[schema(value_type = wire::StageState)]
     state: &'static str,
     created_at: DateTime<Utc>,
     active_at: DateTime<Utc>,
@@ -186,6 +210,8 @@ pub(super) struct StageView {
     base: Option<String>,
     /// When it is removed if nobody needs it before.
     expires_at: Option<DateTime<Utc>>,
+    /// Of a personal stage: whose it is.
+    personal: Option<PersonalView>,
     left_over: Option<LeftOverView>,
     closed_at: Option<DateTime<Utc>>,
     /// What keeps it from taking deploys now, by hand or by its settings.
@@ -196,7 +222,8 @@ pub(super) struct StageView {
 }
 
 /// What a removal that failed has left.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LeftOver)]
 struct LeftOverView {
     reason: String,
     failures: i32,
@@ -204,12 +231,17 @@ struct LeftOverView {
     retry_at: Option<DateTime<Utc>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Instance)]
 struct InstanceView {
+    #[schema(value_type = wire::ServiceName)]
     service: ServiceName,
+    #[schema(value_type = wire::Region)]
     region: Region,
+    #[schema(value_type = wire::InstanceState)]
     state: &'static str,
     reason: Option<String>,
+    #[schema(value_type = Option<wire::CommitSha>)]
     commit: Option<CommitSha>,
     build: Option<i64>,
     /// The main one of `stacks`.
@@ -220,6 +252,7 @@ struct InstanceView {
     /// It runs with other parameters than the stage has now.
     parameters_changed: bool,
     /// What somebody else did to its stacks since; `null`: nothing that was seen.
+    #[schema(value_type = Option<wire::Outside>)]
     changed_outside: Option<Outside>,
     outputs: BTreeMap<String, String>,
     endpoints: Vec<String>,
@@ -247,6 +280,7 @@ impl StageView {
             active_at: stage.active_at,
             base: stage.base.map(Into::into),
             expires_at: stage.expires_at,
+            personal: None,
             left_over: match stage.state {
                 StageState::RemoveFailed => stage.left_over.map(|reason| LeftOverView {
                     reason,
@@ -259,6 +293,15 @@ impl StageView {
             frozen: None,
             drift,
             instances: instances.into_iter().map(shown).collect(),
+        }
+    }
+
+    /// Whose it is, where it is somebody's.
+    pub(super) fn owned(self, personal: Option<&Personal>) -> Self {
+        Self {
+            expires_at: personal.map_or(self.expires_at, |personal| personal.expires_at),
+            personal: personal.map(PersonalView::from),
+            ..self
         }
     }
 
@@ -289,15 +332,23 @@ impl InstanceView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Deployment)]
 pub(super) struct DeploymentView {
+    #[schema(value_type = uuid::Uuid)]
     id: DeploymentId,
+    #[schema(value_type = wire::ServiceName)]
     service: ServiceName,
+    #[schema(value_type = wire::Region)]
     region: Region,
+    #[schema(value_type = wire::DeploymentKind)]
     kind: &'static str,
+    #[schema(value_type = wire::DeploymentState)]
     state: &'static str,
+    #[schema(value_type = wire::CommitSha)]
     commit: CommitSha,
     build: i64,
+    #[schema(value_type = Option<uuid::Uuid>)]
     artifact: Option<ArtifactId>,
     started_at: DateTime<Utc>,
     finished_at: Option<DateTime<Utc>>,

@@ -5,20 +5,17 @@ use axum::extract::{Extension, Path, State as Extract};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
+use model::SessionId;
 use model::permission::Scope;
-use model::{SessionId, TokenId};
-use serde_json::json;
-use store::audit::Deed;
 use store::person::{Held, Person};
 use store::session::Session;
 use store::token::Token;
 
 use super::view::Time;
 use super::{Shell, html};
-use crate::audit::{self, Did};
+use crate::api;
 use crate::auth::{Caller, Who};
-use crate::error::{Error, Result};
-use crate::extract::segment;
+use crate::error::Result;
 use crate::login::roles;
 use crate::state::State;
 
@@ -196,20 +193,9 @@ pub(crate) async fn end(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Redirect> {
-    let id: SessionId = segment("session", &id)?;
-    let (_, owner) = caller.session().ok_or_else(|| no_session(id))?;
-    let mut tx = state.db.begin().await?;
-    if !store::session::end(&mut tx, id, owner).await? {
-        return Err(no_session(id));
-    }
-    let did = Did::of_server(Deed::SignOut).detail(json!({ "session": id }));
-    audit::record(&state, &mut tx, &caller, did).await?;
-    tx.commit().await.map_err(Error::internal)?;
+    let owner = caller.session().map(|(_, owner)| owner);
+    api::sessions::end_session(&state, &caller, owner, &id).await?;
     Ok(Redirect::to("/account"))
-}
-
-fn no_session(id: SessionId) -> Error {
-    Error::NotFound(format!("you have no session {id}"))
 }
 
 /// Ends one of the command lines that one let in.
@@ -218,18 +204,8 @@ pub(crate) async fn revoke(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Redirect> {
-    let id: TokenId = segment("token", &id)?;
-    let gone = || Error::NotFound(format!("you have no command line {id}"));
-    let (_, owner) = caller.session().ok_or_else(gone)?;
-    let now = state.now();
-    let mut tx = state.db.begin().await?;
-    let lent = store::token::lent_by(&mut tx, owner, now).await?;
-    let token = lent.into_iter().find(|token| token.id == id).ok_or_else(gone)?;
-    store::token::revoke(&mut tx, id, now).await?;
-    let detail = json!({ "name": token.name, "role": token.role });
-    let did = Did::of_server(Deed::RevokeToken).detail(detail);
-    audit::record(&state, &mut tx, &caller, did).await?;
-    tx.commit().await.map_err(Error::internal)?;
+    let owner = caller.session().map(|(_, owner)| owner);
+    api::programs::end_program(&state, &caller, owner, &id).await?;
     Ok(Redirect::to("/account"))
 }
 

@@ -114,6 +114,7 @@ impl EntryView {
             Via::Api => "over the API",
             Via::Page => "on a page",
             Via::Command => "by a command on the server",
+            Via::Comment => "in a comment on GitHub",
         };
         let from = entry.from.map(|address| format!(" from {address}")).unwrap_or_default();
         Self {
@@ -134,6 +135,7 @@ fn words(deed: Deed) -> &'static str {
     match deed {
         Deed::Apply => "put an app file into force",
         Deed::CreateToken => "created a token",
+        Deed::RefuseToken => "turned a command line away",
         Deed::RevokeToken => "revoked a token",
         Deed::SignIn => "signed in",
         Deed::SignOut => "signed out",
@@ -163,6 +165,7 @@ fn words(deed: Deed) -> &'static str {
         Deed::FinishSetup => "finished setting the server up",
         Deed::PublishBadges => "gave the badges a public address",
         Deed::HideBadges => "took the badges' public address away",
+        Deed::Exec => "worked in it from their own machine",
     }
 }
 

@@ -11,11 +11,17 @@ use model::{Region, ServiceName};
 use serde::Serialize;
 use store::gate::Gates;
 use store::job::Job;
+use utoipa::ToSchema;
+
+use crate::openapi::wire;
 
 /// The newest question of a build.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Approval)]
 pub(in crate::api) struct ApprovalView {
+    #[schema(value_type = wire::ApprovalState)]
     state: &'static str,
+    #[schema(value_type = wire::CommitSha)]
     commit: CommitSha,
     /// The digest of commit, artifacts and change: an answer counts for nothing else.
     bound_to: String,
@@ -32,23 +38,29 @@ pub(in crate::api) struct ApprovalView {
     /// What keeps it, in sentences; empty when nothing waits.
     waits: Vec<String>,
     frozen: Option<FrozenView>,
+    #[schema(value_type = Vec<wire::Asked>)]
     services: Vec<Asked>,
     /// The changes of who may do what, out of `services`.
     access: Vec<AccessView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FreezeOverride)]
 struct OverrideView {
     by: String,
     at: DateTime<Utc>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccessChange)]
 struct AccessView {
+    #[schema(value_type = wire::ServiceName)]
     service: ServiceName,
+    #[schema(value_type = wire::Region)]
     region: Region,
     stack: String,
     #[serde(flatten)]
+    #[schema(value_type = wire::ResourceChange)]
     change: ResourceChange,
 }
 
@@ -103,7 +115,8 @@ pub(super) fn obstacles(gates: &Gates, job: &Job) -> Option<Vec<String>> {
 }
 
 /// What freezes a stage.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Freeze)]
 pub(in crate::api) struct FrozenView {
     reason: String,
     /// `null`: a window of the settings.

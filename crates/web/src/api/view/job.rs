@@ -10,18 +10,30 @@ use model::worker_api::{JobResult, Progress};
 use model::{JobId, Region, ServiceName};
 use serde::Serialize;
 use store::job::Job;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+use crate::openapi::wire;
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Job)]
 pub(super) struct JobView {
+    #[schema(value_type = uuid::Uuid)]
     id: JobId,
+    #[schema(value_type = Option<wire::ServiceName>)]
     service: Option<ServiceName>,
+    #[schema(value_type = Option<wire::Region>)]
     region: Option<Region>,
+    #[schema(value_type = wire::JobKind)]
     kind: &'static str,
+    #[schema(value_type = wire::JobState)]
     state: &'static str,
+    #[schema(value_type = Option<wire::JobOutcome>)]
     outcome: Option<&'static str>,
+    #[schema(value_type = Option<wire::FailureKind>)]
     failure: Option<&'static str>,
     reason: Option<String>,
     attempt: i32,
+    #[schema(value_type = Vec<uuid::Uuid>)]
     needs: Vec<JobId>,
     /// Of a deploy that succeeded: the outputs that are not what they were.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,15 +41,18 @@ pub(super) struct JobView {
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<Checks>,
     /// How far a change of stacks is, counted in resources; also where one stopped that failed.
+    #[schema(value_type = Option<wire::Progress>)]
     progress: Option<Progress>,
     started_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
 }
 
 /// What was looked at before a deploy: what is wrong with it, and what it will do.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Checks {
+    #[schema(value_type = Vec<wire::Finding>)]
     findings: Vec<Finding>,
+    #[schema(value_type = Vec<wire::StackChange>)]
     change: Vec<StackChange>,
 }
 

@@ -11,12 +11,10 @@ use chrono::{DateTime, Utc};
 use model::AppName;
 use model::StageName;
 use serde::Deserialize;
-use store::audit::Deed;
 use store::badge::BadgeKey;
 
 use super::super::view::Time;
 use crate::api;
-use crate::audit::{Did, record};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::state::State;
@@ -78,25 +76,12 @@ pub(super) async fn act(
     Path(name): Path<String>,
     Form(wanted): Form<Wanted>,
 ) -> Result<Redirect> {
-    let mut tx = state.db.begin().await?;
-    let app = api::app(&mut tx, &name).await?;
-    let deed = match wanted.what.as_str() {
+    match wanted.what.as_str() {
         "publish" => {
-            let key = BadgeKey {
-                key: store::token::random(),
-                made_by: caller.name.clone(),
-                made_at: state.now(),
-            };
-            store::badge::put(&mut tx, app.id, &key).await?;
-            Deed::PublishBadges
+            api::badges::publish_badges(&state, &caller, &name).await?;
         }
-        "hide" => {
-            store::badge::remove(&mut tx, app.id).await?;
-            Deed::HideBadges
-        }
+        "hide" => api::badges::hide_badges(&state, &caller, &name).await?,
         _other => return Err(Error::invalid("what", "send publish or hide")),
-    };
-    record(&state, &mut tx, &caller, Did::new(deed, &app.name)).await?;
-    tx.commit().await.map_err(Error::internal)?;
-    Ok(Redirect::to(&format!("/apps/{}/settings#badges", app.name)))
+    }
+    Ok(Redirect::to(&format!("/apps/{name}/settings#badges")))
 }

@@ -52,6 +52,7 @@ impl RevisionRow {
                 store::audit::Via::Api => "by the API",
                 store::audit::Via::Page => "on these pages",
                 store::audit::Via::Command => "with greenroom apply",
+                store::audit::Via::Comment => "in a comment on GitHub",
             },
             at: Time::new(revision.at, now),
             changes: rows(revision.changes),
