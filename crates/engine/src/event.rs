@@ -6,12 +6,14 @@
 use chrono::{DateTime, Utc};
 use github::Event;
 use github::event::{
-    GitRef, InstallationAction, PullRequest, PullRequestAction as Said, Push, PushKind,
-    RepositoryChange,
+    GitRef, InstallationAction, IssueComment, PullRequest, PullRequestAction as Said, Push,
+    PushKind, RepositoryChange,
 };
 use model::build::Source;
+use model::comment::command::{Line, WORD, read};
+use model::comment::is_ours;
 use model::rule::{PullRequestAction, PullRequestEvent, RepositoryEvent};
-use model::{CommitSha, InvalidName};
+use model::{CommitSha, InvalidName, Login};
 
 /// What a delivery asks for.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) enum Meaning {
         /// GitHub's time of it.
         changed_at: Option<DateTime<Utc>>,
     },
+    /// Somebody asks for something in a comment.
+    Comment(Remark),
     /// Rows about the repository itself change.
     Repository(RepositoryChange),
     Installation {
@@ -36,10 +40,24 @@ pub(crate) enum Meaning {
     Nothing(String),
 }
 
+/// A comment on a pull request that asks for something.
+#[derive(Debug)]
+pub(crate) struct Remark {
+    /// GitHub's number of it.
+    pub(crate) id: i64,
+    pub(crate) pull_request: i64,
+    pub(crate) author: Login,
+    pub(crate) author_id: i64,
+    pub(crate) written_at: DateTime<Utc>,
+    /// At least one.
+    pub(crate) lines: Vec<Line>,
+}
+
 pub(crate) fn meaning(event: Event) -> Result<Meaning, InvalidName> {
     Ok(match event {
         Event::Push(push) => pushed(&push)?,
         Event::PullRequest(pull_request) => proposed(&pull_request)?,
+        Event::IssueComment(comment) => commented(&comment)?,
         Event::Delete(deletion) => match deletion.git_ref {
             GitRef::Branch(branch) => {
                 Meaning::Event(RepositoryEvent::BranchDeleted { branch: branch.parse()? })
@@ -131,6 +149,26 @@ fn proposed(pull_request: &PullRequest) -> Result<Meaning, InvalidName> {
         fork: pull_request.head.fork,
     };
     Ok(Meaning::PullRequest { event, number, changed_at: pull_request.changed_at })
+}
+
+fn commented(comment: &IssueComment) -> Result<Meaning, InvalidName> {
+    if is_ours(&comment.body) {
+        return Ok(Meaning::Nothing("the comment is this server's own".into()));
+    }
+    let lines = read(&comment.body);
+    if lines.is_empty() {
+        return Ok(Meaning::Nothing(format!(
+            "the comment asks for nothing: no line of it begins with {WORD}"
+        )));
+    }
+    Ok(Meaning::Comment(Remark {
+        id: number(comment.id),
+        pull_request: number(comment.number),
+        author: comment.author.login.parse()?,
+        author_id: number(comment.author.id),
+        written_at: comment.written_at,
+        lines,
+    }))
 }
 
 fn first_line(text: &str) -> &str {

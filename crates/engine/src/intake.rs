@@ -4,6 +4,8 @@
 //! or not at all. One that cannot be understood ends as `failed` with the reason, and may be
 //! replayed; it never stands in the way of those behind it.
 
+mod comment;
+
 use chrono::{DateTime, Utc};
 use github::Event;
 use github::event::{RepositoryAction, RepositoryChange};
@@ -52,6 +54,7 @@ async fn one(engine: &Engine) -> anyhow::Result<Progress> {
     tx.commit().await?;
     handled(&delivery, outcome, now);
     engine.signals.wake_workers();
+    engine.asked.notify_one();
     Ok(Progress::Made)
 }
 
@@ -83,6 +86,13 @@ async fn take(
         Meaning::Nothing(reason) => Ok(DeliveryEnd::Ignored(reason)),
         Meaning::Installation { id, added, removed } => install(conn, id, &added, &removed).await,
         Meaning::Repository(change) => repository_changed(conn, change).await,
+        Meaning::Comment(said) => {
+            let app = match addressed(conn, delivery, repository).await? {
+                Ok(app) => app,
+                Err(end) => return Ok(end),
+            };
+            comment::take(conn, &app, said, engine.now()).await
+        }
         Meaning::Event(event) => {
             let app = match addressed(conn, delivery, repository).await? {
                 Ok(app) => app,
@@ -120,7 +130,10 @@ async fn noticed(
             let changed_at = changed_at.unwrap_or_else(|| engine.now());
             proposed(engine, conn, &app, event, number, changed_at, delivery).await
         }
-        Meaning::Repository(_) | Meaning::Installation { .. } | Meaning::Nothing(_) => {
+        Meaning::Repository(_)
+        | Meaning::Installation { .. }
+        | Meaning::Comment(_)
+        | Meaning::Nothing(_) => {
             anyhow::bail!("a notice is about branches and pull requests")
         }
     }

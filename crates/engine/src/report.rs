@@ -1,22 +1,34 @@
 //! Tells GitHub what the outbox wants it to show.
 //!
 //! What always holds: a row holds the newest wish about one thing, so a lost send heals with the
-//! next, and an older state never overtakes a newer one. A refusal that a retry cannot mend is kept
+//! next, and an older state never overtakes a newer one. A repository is told one thing after
+//! another, a few repositories at the same time. A refusal that a retry cannot mend is kept
 //! on the row; any other is tried again, no sooner than GitHub allows. After a crash between the
 //! call and its note the same wish is sent twice, which GitHub takes as once: a status replaces its
-//! like, and comments and deployments are looked for before they are made.
+//! like, a reaction is there once, and comments and deployments are looked for before they are made.
 
 mod comment;
 mod deployment;
+mod reaction;
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use github::{GitHub, Status, StatusState};
+use model::RepositoryName;
 use store::outbox::{OutboxRow, StatusWish, Wish};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, Progress};
 
-const PER_TURN: i64 = 20;
+const PER_TURN: i64 = 50;
+/// Repositories that are told something at the same time. GitHub asks for few calls at once (its
+/// documentation, "Best practices for using the REST API") and refuses more than a hundred.
+const AT_ONCE: usize = 4;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(300);
 /// For what waits until somebody grants us something: many rows may wait for the same.
@@ -26,9 +38,45 @@ pub(crate) async fn pass(engine: &Engine, github: &GitHub) -> anyhow::Result<Pro
     let mut conn = engine.db.acquire().await?;
     let due = store::outbox::due(&mut conn, engine.now(), PER_TURN).await?;
     drop(conn);
-    let mut progress = Progress::None;
+    if due.is_empty() {
+        return Ok(Progress::None);
+    }
+    let mut repositories: HashMap<RepositoryName, Vec<OutboxRow>> = HashMap::new();
     for row in due {
-        progress = Progress::Made;
+        repositories.entry(row.repository.clone()).or_default().push(row);
+    }
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let alone = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    for rows in repositories.into_values() {
+        let (engine, github) = (engine.clone(), github.clone());
+        let (room, alone) = (Arc::clone(&room), alone.clone());
+        tasks.spawn(async move {
+            let _place = room.acquire_owned().await?;
+            tell(&engine, &github, rows, &alone).await
+        });
+    }
+    // the others' calls are not cut off by one that cannot be noted
+    let mut told = Ok(Progress::Made);
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended.context("a repository's task was ended")? {
+            told = Err(error);
+        }
+    }
+    told
+}
+
+/// Tells GitHub all of one repository, in order, unless it wants to be left alone.
+async fn tell(
+    engine: &Engine,
+    github: &GitHub,
+    rows: Vec<OutboxRow>,
+    alone: &CancellationToken,
+) -> anyhow::Result<()> {
+    for row in rows {
+        if alone.is_cancelled() {
+            break;
+        }
         match send(engine, github, &row).await {
             Ok(()) => {
                 count(&row, "sent");
@@ -37,13 +85,13 @@ pub(crate) async fn pass(engine: &Engine, github: &GitHub) -> anyhow::Result<Pro
             }
             Err(Unsent::GitHub(error)) => {
                 if put_off(engine, &row, &error).await? == Next::Later {
-                    break;
+                    alone.cancel();
                 }
             }
             Err(Unsent::Note(error)) => return Err(error),
         }
     }
-    Ok(progress)
+    Ok(())
 }
 
 fn count(row: &OutboxRow, outcome: &'static str) {
@@ -75,6 +123,7 @@ async fn send(engine: &Engine, github: &GitHub, row: &OutboxRow) -> Result<(), U
         Wish::Status(wish) => send_status(github, row, wish).await,
         Wish::Comment(wish) => comment::send(engine, github, row, wish).await,
         Wish::Deployment(wish) => deployment::send(engine, github, row, wish).await,
+        Wish::Reaction(wish) => reaction::send(github, row, wish).await,
     }
 }
 

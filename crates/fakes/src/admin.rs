@@ -34,8 +34,9 @@ pub(crate) fn routes() -> Router<Stand> {
         .route("/pulls", get(list_pulls).post(open_pull))
         .route("/pulls/{number}", get(one_pull).patch(edit_pull))
         .route("/pulls/{number}/merge", post(merge_pull))
-        .route("/pulls/{number}/comments", get(comments))
+        .route("/pulls/{number}/comments", get(comments).post(write_comment))
         .route("/comments/{id}", delete(delete_comment))
+        .route("/comments/{id}/reactions", get(reactions))
         .route("/statuses/{sha}", get(statuses))
         .route("/deployments", get(deployments))
         .merge(people_admin::of_repository());
@@ -390,6 +391,31 @@ async fn merge_pull(
 
 async fn comments(State(stand): State<Stand>, Path((owner, name, number)): NamesAnd<u64>) -> Done {
     shown(repo(&stand, &owner, &name).comments(number))
+}
+
+#[derive(Deserialize)]
+struct NewComment {
+    /// Who writes it.
+    #[serde(default = "developer")]
+    user: String,
+    body: String,
+}
+
+fn developer() -> String {
+    DEVELOPER.to_owned()
+}
+
+async fn write_comment(
+    State(stand): State<Stand>,
+    Path((owner, name, number)): NamesAnd<u64>,
+    Json(new): Json<NewComment>,
+) -> Done {
+    let id = repo(&stand, &owner, &name).comment_by(&new.user, number, &new.body)?;
+    shown(json!({ "id": id }))
+}
+
+async fn reactions(State(stand): State<Stand>, Path((owner, name, id)): NamesAnd<u64>) -> Done {
+    shown(repo(&stand, &owner, &name).reactions(id))
 }
 
 async fn statuses(State(stand): State<Stand>, Path((owner, name, sha)): NamesAnd<String>) -> Done {

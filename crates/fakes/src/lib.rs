@@ -27,6 +27,7 @@
 mod admin;
 mod auth;
 mod clock;
+mod comments;
 mod error;
 mod fast_import;
 mod fault;
@@ -60,7 +61,7 @@ pub use error::Error;
 pub use fault::{Fault, Matcher, PlantedFault};
 pub use people::{CLIENT_ID, CLIENT_SECRET, Consent, User};
 pub use pulls::{MergeMethod, NewPull};
-pub use record::{Comment, Deployment, DeploymentStatus, Request, Status};
+pub use record::{Comment, Deployment, DeploymentStatus, Reaction, Request, Status};
 pub use repository::Repository;
 pub use state::{APP_ID, APP_SLUG, DEVELOPER, INSTALLATION_ID, Pull, PullState};
 pub use webhook::{Crafted, Delivery, Hook, HookOwner, Outcome, signature};
@@ -285,6 +286,12 @@ impl GitHub {
     /// Waits until every delivery so far was sent and answered, or has failed.
     pub async fn settle_deliveries(&self) {
         self.stand.outgoing.settle().await;
+    }
+
+    /// Sends `issue_comment` for comments that are made and edited over REST as well, as GitHub does
+    /// for every subscriber; without it only what people write is told.
+    pub fn announce_comments(&self) {
+        self.stand.state().announces_comments = true;
     }
 
     /// Lets the next `count` matching requests go wrong; all until [`Self::reset_faults`] without.

@@ -45,6 +45,19 @@ pub struct Comment {
     pub updated_at: DateTime<Utc>,
 }
 
+/// What somebody put under a comment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reaction {
+    pub id: u64,
+    /// The comment's.
+    pub comment: u64,
+    pub repository: String,
+    /// `+1`, `-1`, `laugh`, `confused`, `heart`, `hooray`, `rocket` or `eyes`
+    pub content: String,
+    pub user: String,
+    pub created_at: DateTime<Utc>,
+}
+
 /// One deployment (GitHub's word) and its statuses, oldest first.
 #[derive(Clone, Debug, Serialize)]
 pub struct Deployment {

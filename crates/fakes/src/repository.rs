@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::clock::now;
+use crate::comments;
 use crate::error::Error;
 use crate::fast_import;
 use crate::git::{git, git_with};
 use crate::pulls::{self, MergeMethod, NewPull};
-use crate::record::{Comment, Deployment, Status};
+use crate::record::{Comment, Deployment, Reaction, Status};
 use crate::refs;
 use crate::state::{DEVELOPER, Pull, Repo, Stand};
 
@@ -363,7 +364,26 @@ impl Repository {
         state.comments.iter().filter(of_it).cloned().collect()
     }
 
-    /// Writes a comment as `user`; its id.
+    /// Somebody writes a comment on a pull request, and GitHub tells of it; its id.
+    pub fn comment_by(&self, login: &str, number: u64, body: &str) -> Result<u64, Error> {
+        comments::write(&self.stand, &self.full_name, number, login, body)
+    }
+
+    /// Somebody edits a comment, and GitHub tells of it.
+    pub fn edit_comment_by(&self, login: &str, id: u64, body: &str) -> Result<(), Error> {
+        comments::edit(&self.stand, &self.full_name, id, login, body)
+    }
+
+    /// The reactions to a comment, oldest first.
+    pub fn reactions(&self, comment: u64) -> Vec<Reaction> {
+        let state = self.stand.state();
+        let of_it = |reaction: &&Reaction| {
+            reaction.repository == self.full_name && reaction.comment == comment
+        };
+        state.reactions.iter().filter(of_it).cloned().collect()
+    }
+
+    /// Writes a comment as `user`, and tells nobody; its id.
     pub fn comment_as(&self, user: &str, number: u64, body: &str) -> Result<u64, Error> {
         let mut state = self.stand.state();
         state.repo(&self.full_name)?.pull(number)?;

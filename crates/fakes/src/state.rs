@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::fault::PlantedFault;
 use crate::key::AppKey;
 use crate::people::People;
-use crate::record::{Comment, Deployment, Request, Status};
+use crate::record::{Comment, Deployment, Reaction, Request, Status};
 use crate::rest::manifest::MadeApp;
 use crate::webhook::{Delivery, Hook, Mishaps, Outgoing};
 
@@ -52,6 +52,9 @@ pub(crate) struct State {
     pub(crate) repositories: BTreeMap<String, Repo>,
     pub(crate) statuses: Vec<Status>,
     pub(crate) comments: Vec<Comment>,
+    pub(crate) reactions: Vec<Reaction>,
+    /// Whether comments made over REST are told by a webhook too.
+    pub(crate) announces_comments: bool,
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) hook: Option<Hook>,
     /// Beside the App that is there from the beginning.

@@ -14,6 +14,7 @@ mod installation;
 mod member;
 mod permission;
 mod pull_request;
+mod reaction;
 mod reference;
 mod repository;
 mod status;
@@ -27,6 +28,7 @@ pub use deployment::{DeploymentState, DeploymentStatus, Lasting, NewDeployment, 
 pub use hook::{Cursor, Hook, HookDeliveries, HookDelivery, Redelivery};
 pub use installation::{Installation, Visible};
 pub use pull_request::{HeadRef, PullRequestInfo, PullRequestState};
+pub use reaction::Reacted;
 pub use reference::{FastForward, NewRef};
 pub use repository::{Branch, RepositoryInfo};
 pub use status::{Status, StatusState};

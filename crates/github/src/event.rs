@@ -5,6 +5,7 @@
 //! of refs that start nothing are [`Event::Ignored`] with the reason to show.
 
 mod installation;
+mod issue_comment;
 mod pull_request;
 mod push;
 mod reference;
@@ -13,6 +14,7 @@ mod repository;
 pub use installation::{
     Account, Installation, InstallationAction, InstallationRepositories, NamedRepository,
 };
+pub use issue_comment::{Author, IssueComment};
 pub use pull_request::{PullRequest, PullRequestAction, PullRequestBase, PullRequestHead};
 pub use push::{HeadCommit, Push, PushKind};
 pub use reference::{Deletion, GitRef};
@@ -28,6 +30,8 @@ use model::RepositoryName;
 pub enum Event {
     Push(Push),
     PullRequest(PullRequest),
+    /// A person wrote a comment on a pull request.
+    IssueComment(IssueComment),
     /// A branch or tag was deleted. GitHub sends a [`PushKind::Deleted`] for the same as well.
     Delete(Deletion),
     Ping {
@@ -47,6 +51,7 @@ impl Event {
         match name {
             "push" => push::parse(body),
             "pull_request" => pull_request::parse(body),
+            "issue_comment" => issue_comment::parse(body),
             "delete" => reference::parse(body),
             "ping" => read::<Ping>(name, body).map(|ping| Self::Ping { zen: ping.zen }),
             "installation" => installation::parse(body),
@@ -62,6 +67,7 @@ impl Event {
         match self {
             Self::Push(push) => Some(&push.repository),
             Self::PullRequest(pull) => Some(&pull.repository),
+            Self::IssueComment(comment) => Some(&comment.repository),
             Self::Delete(deletion) => Some(&deletion.repository),
             Self::Repository(change) => Some(&change.repository),
             Self::Ping { .. }

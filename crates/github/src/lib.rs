@@ -30,8 +30,8 @@ pub use auth::{Auth, Clock, ConfigError};
 pub use client::{
     Account, Branch, CommitInfo, Comparison, Cursor, DeploymentState, DeploymentStatus, Edited,
     FastForward, GitHub, HeadRef, Hook, HookDeliveries, HookDelivery, Installation,
-    LONGEST_COMMENT, Lasting, NewDeployment, NewRef, PullRequestInfo, PullRequestState, Redelivery,
-    Relation, RepositoryInfo, Status, StatusState, Taken, Tree, TreeFile, Visible,
+    LONGEST_COMMENT, Lasting, NewDeployment, NewRef, PullRequestInfo, PullRequestState, Reacted,
+    Redelivery, Relation, RepositoryInfo, Status, StatusState, Taken, Tree, TreeFile, Visible,
 };
 pub use connection::{AppIdentity, Connection, Identity, Origin};
 pub use error::{Error, Problem, Viewer};

@@ -6,7 +6,9 @@
 //! secret is named and not shown. It says nothing that changes by itself (no "3 minutes ago"), so
 //! that it is only written again when something has happened.
 
+mod asked;
 mod change;
+pub mod command;
 mod secret;
 mod sheet;
 mod standing;
@@ -21,6 +23,7 @@ use crate::foresight::{Answer, Foresight};
 use crate::status::{Status, StatusState};
 use crate::{AppName, CommitSha, Region, ServiceName, StageName};
 
+pub use asked::Asked;
 pub use secret::Secrets;
 pub use standing::{Facts, Standing, standing};
 
@@ -32,9 +35,18 @@ const LONGEST: usize = 65_536;
 /// Kept free for what ends the comment.
 const RESERVE: usize = 1_024;
 
+/// What every comment of ours begins with.
+const OURS: &str = "<!-- greenroom:";
+
+/// Whether a comment is one of ours, whoever GitHub says has written it: with a token instead of an
+/// App we speak as a person.
+pub fn is_ours(body: &str) -> bool {
+    body.starts_with(OURS)
+}
+
 /// What the comment begins with.
 pub fn marker(app: &AppName) -> String {
-    format!("<!-- greenroom:{app}:pr -->")
+    format!("{OURS}{app}:pr -->")
 }
 
 pub struct Comment<'a> {
@@ -46,6 +58,8 @@ pub struct Comment<'a> {
     /// What the pull request would change where it goes next.
     pub foreseen: &'a [Foresight],
     pub notes: Vec<Note>,
+    /// What people asked for in comments, newest first.
+    pub asked: &'a [Asked],
     pub secrets: &'a Secrets,
 }
 
@@ -117,7 +131,8 @@ impl Note {
             ),
             Self::Expires { at } => format!(
                 "Nobody has worked on this preview for a while: it is removed on {}. Push to the \
-                 branch, or press \"Extend\" on the preview's page, to keep it.",
+                 branch, write `/greenroom extend` in a comment, or press \"Extend\" on the \
+                 preview's page, to keep it.",
                 moment(*at)
             ),
         }
@@ -138,6 +153,10 @@ pub fn markdown(comment: &Comment<'_>) -> String {
     if !gone {
         build_line(&mut sheet, comment);
         services(&mut sheet, comment);
+    }
+    // before what may be long: whoever asked is answered
+    asked::list(&mut sheet, comment.asked);
+    if !gone {
         let changes = comment.rows.iter().filter_map(|row| Some((row.service, row.change?)));
         change::details(&mut sheet, "What this does to the stacks", changes);
         foreseen(&mut sheet, comment.foreseen);

@@ -3,6 +3,8 @@
 //! What always holds: only a build that deploys to a long-lived stage has a gate. The question is
 //! put together from what is waiting, so it is the same for as long as that is.
 
+mod question;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -23,6 +25,8 @@ use crate::build::Build;
 use crate::error::Result;
 use crate::job::Job;
 use crate::{approval, artifact};
+
+pub use question::{approve, question};
 
 /// The gate of one build's stage.
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 //! After a crash between the call and its note the same version is sent twice, under the same id.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::notify::{Destination, Parcel, Sent, Unsent};
@@ -35,17 +36,21 @@ pub(crate) async fn pass(engine: &Engine) -> anyhow::Result<Progress> {
         let mut conn = engine.db.acquire().await?;
         store::notification::due(&mut conn, engine.now(), PER_RECEIVER, TRIES_IN_FRONT).await?
     };
-    let mut receivers: BTreeMap<(AppId, ReceiverName), Vec<Notification>> = BTreeMap::new();
+    let mut apps: BTreeMap<AppId, BTreeMap<ReceiverName, Vec<Notification>>> = BTreeMap::new();
     for row in due {
-        receivers.entry((row.app_id, row.receiver.clone())).or_default().push(row);
+        let receivers = apps.entry(row.app_id).or_default();
+        receivers.entry(row.receiver.clone()).or_default().push(row);
     }
-    if receivers.is_empty() {
+    if apps.is_empty() {
         return Ok(Progress::None);
     }
     let mut tasks = JoinSet::new();
-    for ((app, name), rows) in receivers {
-        let engine = engine.clone();
-        tasks.spawn(async move { tell(&engine, app, &name, rows).await });
+    for (app, receivers) in apps {
+        let ground = Arc::new(Ground::load(engine, app).await?);
+        for (name, rows) in receivers {
+            let (engine, ground) = (engine.clone(), Arc::clone(&ground));
+            tasks.spawn(async move { tell(&engine, &ground, &name, rows).await });
+        }
     }
     while let Some(told) = tasks.join_next().await {
         told.context("a receiver's task was ended")??;
@@ -56,11 +61,11 @@ pub(crate) async fn pass(engine: &Engine) -> anyhow::Result<Progress> {
 /// Tells one receiver, in order, until it takes no more.
 async fn tell(
     engine: &Engine,
-    app: AppId,
+    ground: &Ground,
     name: &ReceiverName,
     rows: Vec<Notification>,
 ) -> anyhow::Result<()> {
-    let to = destination(engine, app, name).await?;
+    let to = ground.destination(name);
     for row in rows {
         let sent = match &to {
             Ok(to) => deliver(engine, to, &row).await?,
@@ -173,21 +178,34 @@ fn after(
     After::Retry(now + wait, others)
 }
 
-/// Where a receiver is told, by the settings as they are now.
-async fn destination(
-    engine: &Engine,
-    app: AppId,
-    name: &ReceiverName,
-) -> anyhow::Result<Result<Destination, Unsent>> {
-    let mut conn = engine.db.acquire().await?;
-    let settings = store::app::get(&mut conn, app).await?.settings;
-    Ok(match store::secret::all(&mut conn, &engine.vault, app).await {
-        Ok(secrets) => found(&settings, name, &secrets),
-        Err(store::Error::Vault(error)) => {
-            Err(Unsent::Later { why: format!("its secrets cannot be read: {error}"), after: None })
+/// An app's settings as they are now, and its secrets: opened once a turn, whoever is told in it.
+struct Ground {
+    settings: Settings,
+    secrets: Result<Secrets, Unsent>,
+}
+
+impl Ground {
+    async fn load(engine: &Engine, app: AppId) -> anyhow::Result<Self> {
+        let mut conn = engine.db.acquire().await?;
+        let settings = store::app::get(&mut conn, app).await?.settings;
+        let secrets = match store::secret::all(&mut conn, &engine.vault, app).await {
+            Ok(secrets) => Ok(secrets),
+            Err(store::Error::Vault(error)) => {
+                let why = format!("its secrets cannot be read: {error}");
+                Err(Unsent::Later { why, after: None })
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self { settings, secrets })
+    }
+
+    /// Where a receiver is told.
+    fn destination(&self, name: &ReceiverName) -> Result<Destination, Unsent> {
+        match &self.secrets {
+            Ok(secrets) => found(&self.settings, name, secrets),
+            Err(unsent) => Err(unsent.clone()),
         }
-        Err(error) => return Err(error.into()),
-    })
+    }
 }
 
 fn found(

@@ -6,7 +6,6 @@ use model::comment::{
     standing,
 };
 use model::deployment::InstanceState;
-use model::foresight::Foresight;
 use model::job::{JobKind, JobState};
 use model::plan::Decision;
 use model::stage::StageState;
@@ -26,6 +25,9 @@ use store::stage::Stage;
 use super::{Settled, build_url, stage_url, wished};
 use crate::Engine;
 use crate::settle::views;
+
+/// What people asked for that a comment tells of, at most.
+const ASKED: i64 = 5;
 
 /// The rows that a comment is written from.
 struct Subject {
@@ -60,15 +62,57 @@ pub(super) async fn want(
         StatusState::Success | StatusState::Failure | StatusState::Error => Urgency::Now,
     };
     let foreseen = foresights(&subject.jobs);
+    let asked = store::issue_comment::told(conn, app.id, number, ASKED).await?;
     let pages = Pages {
         build: build_url(engine, app, subject.build.number),
         stage: subject.stage.as_ref().map(|stage| stage_url(engine, app, stage)),
     };
-    let body = markdown(&subject.comment(app, number, &status, &foreseen, &secrets, &pages));
+    let comment = subject.comment(app, number, &status, &secrets, &pages);
+    let body = markdown(&Comment { foreseen: &foreseen, asked: &asked, ..comment });
     let wish = Wish::Comment(CommentWish { pull_request: number, marker: marker(&app.name), body });
     // found from the newest rows, whichever build was settled: it has the last word
     let newest = subject.build.number.max(settled.build.number);
     wished(engine, conn, app, newest, &[wish], urgency).await
+}
+
+/// Somebody asked for something in a comment, and has an answer: what the pull request's comment says
+/// is found anew. One that was never built gets a comment for the answer alone.
+pub(crate) async fn answered(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    app: &App,
+    number: i64,
+) -> anyhow::Result<()> {
+    let known = store::pull_request::find(conn, app.id, number).await?;
+    let shown_in = known.and_then(|known| known.stage_id);
+    let newest = store::build::latest_of_pull_request(conn, app.id, number, shown_in).await?;
+    if let Some(newest) = newest {
+        store::build::mark_dirty(conn, newest.id).await?;
+        // a removal of the preview since has the last word on what the comment says
+        if let Some(stage) = shown_in
+            && let Some(last) = store::build::latest_on(conn, stage).await?
+        {
+            store::build::mark_dirty(conn, last.id).await?;
+        }
+        return Ok(());
+    }
+    let asked = store::issue_comment::told(conn, app.id, number, ASKED).await?;
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let body = markdown(&Comment {
+        app: &app.name,
+        place: Place::None,
+        build: None,
+        rows: Vec::new(),
+        foreseen: &[],
+        notes: Vec::new(),
+        asked: &asked,
+        secrets: &Secrets::Unknown,
+    });
+    let wish = Wish::Comment(CommentWish { pull_request: number, marker: marker(&app.name), body });
+    // any build has more to say
+    wished(engine, conn, app, 0, &[wish], Urgency::Now).await
 }
 
 /// Whether a pull request without a preview is told something nonetheless: it was before, or it
@@ -145,7 +189,6 @@ impl Subject {
         app: &'a App,
         number: i64,
         status: &'a Status,
-        foreseen: &'a [Foresight],
         secrets: &'a Secrets,
         pages: &'a Pages,
     ) -> Comment<'a> {
@@ -165,8 +208,9 @@ impl Subject {
                 status,
             }),
             rows: self.rows(),
-            foreseen,
+            foreseen: &[],
             notes: self.notes(app),
+            asked: &[],
             secrets,
         }
     }

@@ -1,5 +1,6 @@
 //! The JSON that GitHub writes, in webhooks and in REST answers: pure functions of what is known.
 
+pub(crate) mod issue_comment;
 pub(crate) mod pull_request;
 pub(crate) mod push;
 pub(crate) mod refs;

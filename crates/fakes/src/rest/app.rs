@@ -76,7 +76,7 @@ async fn app(State(stand): State<Stand>, caller: Caller) -> Answer {
         "created_at": "2026-01-01T00:00:00Z",
         "updated_at": "2026-01-01T00:00:00Z",
         "permissions": permissions(),
-        "events": ["create", "delete", "pull_request", "push", "repository"],
+        "events": ["create", "delete", "issue_comment", "pull_request", "push", "repository"],
         "installations_count": 1,
     });
     Ok(answer(StatusCode::OK, body))

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{Answer, ApiError, Paging, answer, parse};
 use crate::auth::{Access, Caller};
 use crate::clock::now;
+use crate::comments;
 use crate::payload;
 use crate::record::Comment;
 use crate::state::{APP_ID, APP_SLUG, Stand, timestamp};
@@ -44,7 +45,7 @@ impl New {
     }
 }
 
-fn comment_json(url: &str, comment: &Comment) -> Value {
+pub(crate) fn comment_json(url: &str, comment: &Comment) -> Value {
     let api = format!("{url}/repos/{}/issues", comment.repository);
     let (id, number) = (comment.id, comment.number);
     let by_app = comment.user == format!("{APP_SLUG}[bot]");
@@ -93,18 +94,22 @@ async fn create(
     let repo = stand.permitted(&caller, &owner, &name, "pull_requests", Access::Write)?;
     repo.pull(number).map_err(|_| ApiError::not_found())?;
     let body = parse::<New>(&body)?.body()?;
-    let mut state = stand.state();
-    let comment = Comment {
-        id: state.next_id(),
-        repository: repo.full_name(),
-        number,
-        body,
-        earlier_bodies: Vec::new(),
-        user: caller.login(),
-        created_at: now(),
-        updated_at: now(),
+    let comment = {
+        let mut state = stand.state();
+        let comment = Comment {
+            id: state.next_id(),
+            repository: repo.full_name(),
+            number,
+            body,
+            earlier_bodies: Vec::new(),
+            user: caller.login(),
+            created_at: now(),
+            updated_at: now(),
+        };
+        state.comments.push(comment.clone());
+        comment
     };
-    state.comments.push(comment.clone());
+    comments::announce(&stand, &comment, "created");
     Ok(answer(StatusCode::CREATED, comment_json(&stand.url, &comment)))
 }
 
@@ -135,16 +140,9 @@ async fn edit(
     let repo = stand.permitted(&caller, &owner, &name, "pull_requests", Access::Write)?;
     let full_name = repo.full_name();
     let body = parse::<New>(&body)?.body()?;
-    let mut state = stand.state();
-    let comment = state
-        .comments
-        .iter_mut()
-        .find(|comment| comment.id == id && comment.repository == full_name)
-        .ok_or_else(ApiError::not_found)?;
-    let earlier = std::mem::replace(&mut comment.body, body);
-    comment.earlier_bodies.push(earlier);
-    comment.updated_at = now();
-    Ok(answer(StatusCode::OK, comment_json(&stand.url, comment)))
+    let comment = stand.state().edit_comment(&full_name, id, body)?;
+    comments::announce(&stand, &comment, "edited");
+    Ok(answer(StatusCode::OK, comment_json(&stand.url, &comment)))
 }
 
 async fn remove(

@@ -108,6 +108,14 @@ fn make(
 ) -> Answer {
     let manifest: Manifest = serde_json::from_str(&posted.manifest)
         .map_err(|error| ApiError::unprocessable(format!("Invalid GitHub App: {error}")))?;
+    let unsupported = unsupported(&manifest);
+    if !unsupported.is_empty() {
+        let events = unsupported.join(", ");
+        return Err(ApiError::unprocessable(format!(
+            "Invalid GitHub App configuration: Default events are not supported by permissions: \
+             {events}"
+        )));
+    }
     let name = manifest.name.unwrap_or_default();
     if name.is_empty() || name.chars().count() > LONGEST_NAME {
         return Err(ApiError::invalid("Integration", "name", "invalid", "Name is too long"));
@@ -144,6 +152,23 @@ fn make(
         to.push_str(&format!("&state={state}"));
     }
     Ok(found(&to))
+}
+
+/// The events that the App would not get with the permissions it asks for. A comment on a pull request
+/// counts among the issues' here, whatever it counts among later.
+fn unsupported(manifest: &Manifest) -> Vec<&str> {
+    let needs = |event: &str| match event {
+        "issue_comment" => Some("issues"),
+        "pull_request" => Some("pull_requests"),
+        "create" | "delete" | "push" => Some("contents"),
+        _ => None,
+    };
+    let events = manifest.default_events.as_array().into_iter().flatten();
+    let asked = |permission: &str| manifest.default_permissions.contains_key(permission);
+    events
+        .filter_map(Value::as_str)
+        .filter(|event| needs(event).is_some_and(|permission| !asked(permission)))
+        .collect()
 }
 
 /// GitHub answers so, not with 303.

@@ -1,7 +1,7 @@
 //! GitHub's REST API, as far as Greenroom calls it: routes, errors of GitHub's shape, paging.
 
 mod app;
-mod comments;
+pub(crate) mod comments;
 mod compare;
 mod contents;
 mod deployments;
@@ -10,6 +10,7 @@ mod hooks;
 pub(crate) mod manifest;
 pub(crate) mod people;
 mod pulls;
+mod reactions;
 mod repos;
 mod statuses;
 mod trees;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<Stand> {
         .merge(people::routes())
         .merge(manifest::routes())
         .merge(pulls::routes())
+        .merge(reactions::routes())
         .merge(repos::routes())
         .merge(statuses::routes())
         .merge(trees::routes())

@@ -88,6 +88,32 @@ async fn bad_credentials_are_401_and_unseen_repositories_404() {
 }
 
 #[tokio::test]
+async fn an_account_reacts_to_a_comment_once_in_each_way() {
+    let (github, _inbox) = github(HookOwner::App).await;
+    let (repo, _) = workshop(&github).await;
+    repo.commit_on("x", Some("master"), &[("c.txt", Some("c"))], "More").await.unwrap();
+    let number = repo.open_pr("x", "master", "More").await.unwrap();
+    let id = repo.comment_by("ada", number, "hello").unwrap();
+    let path = format!("/repos/acme/workshop/issues/comments/{id}/reactions");
+    let react = |content: &str| json!({ "content": content });
+    assert_eq!(post(&github, &path, TOKEN, react("+1")).await.0, 201);
+    assert_eq!(post(&github, &path, TOKEN, react("+1")).await.0, 200);
+    assert_eq!(post(&github, &path, TOKEN, react("confused")).await.0, 201);
+    assert_eq!(post(&github, &path, TOKEN, react("applause")).await.0, 422);
+    let narrow = mint(&github, json!({ "permissions": { "pull_requests": "read" } })).await;
+    assert_eq!(post(&github, &path, &narrow, react("-1")).await.0, 403);
+    let (status, listed) = get(&github, &path, TOKEN).await;
+    assert_eq!((status, listed.as_array().unwrap().len()), (200, 2));
+    let said: Vec<_> = repo.reactions(id).into_iter().map(|one| one.content).collect();
+    assert_eq!(said, ["+1", "confused"]);
+    let gone = "/repos/acme/workshop/issues/comments/99/reactions";
+    assert_eq!(post(&github, gone, TOKEN, react("+1")).await.0, 404);
+    github.fail_next(Matcher::new("POST", &path), Some(1), Fault::Status { status: 502 });
+    assert_eq!(post(&github, &path, TOKEN, react("-1")).await.0, 502);
+    assert_eq!(repo.reactions(id).len(), 2);
+}
+
+#[tokio::test]
 async fn statuses_are_kept_in_order_and_combined() {
     let (github, _inbox) = github(HookOwner::App).await;
     let (repo, sha) = workshop(&github).await;

@@ -47,6 +47,50 @@ async fn a_push_is_signed_over_its_raw_bytes() {
 }
 
 #[tokio::test]
+async fn what_people_write_on_a_pull_request_is_told_with_who_they_are() {
+    let (github, inbox) = github(HookOwner::App).await;
+    let repo = workshop(&github, &inbox).await;
+    repo.commit_on("x", Some("master"), &[("c.txt", Some("c"))], "More").await.unwrap();
+    let number = repo.open_pr("x", "master", "More").await.unwrap();
+    next(&github, &inbox).await;
+    let id = repo.comment_by("ada", number, "/greenroom deploy").unwrap();
+    repo.edit_comment_by("ada", id, "never mind").unwrap();
+    let received = next(&github, &inbox).await;
+    assert_eq!(names(&received), ["issue_comment:created", "issue_comment:edited"]);
+    assert_eq!(received[0].header("x-hub-signature-256"), signature(SECRET, &received[0].raw));
+    let told = received[0].json();
+    let comment = &told["comment"];
+    assert_eq!((&comment["id"], &comment["body"]), (&json!(id), &json!("/greenroom deploy")));
+    assert_eq!(comment["user"]["id"], json!(github.user("ada").id));
+    assert_eq!(
+        (&comment["user"]["type"], &told["sender"]["login"]),
+        (&json!("User"), &json!("ada"))
+    );
+    assert_eq!(told["issue"]["number"], json!(number));
+    assert!(told["issue"]["pull_request"]["url"].is_string());
+    assert_eq!(received[1].json()["changes"]["body"]["from"], "/greenroom deploy");
+    assert!(repo.comment_by("ada", 99, "where?").is_err());
+}
+
+#[tokio::test]
+async fn what_is_written_over_rest_is_told_if_that_is_wanted() {
+    let (github, inbox) = github(HookOwner::App).await;
+    let repo = workshop(&github, &inbox).await;
+    repo.commit_on("x", Some("master"), &[("c.txt", Some("c"))], "More").await.unwrap();
+    let number = repo.open_pr("x", "master", "More").await.unwrap();
+    next(&github, &inbox).await;
+    let token = crate::support::mint(&github, json!({})).await;
+    let url = format!("{}/repos/acme/workshop/issues/{number}/comments", github.url());
+    call("POST", &url, &token, Some(json!({ "body": "quiet" }))).await.unwrap();
+    assert!(next(&github, &inbox).await.is_empty());
+    github.announce_comments();
+    call("POST", &url, &token, Some(json!({ "body": "loud" }))).await.unwrap();
+    let received = next(&github, &inbox).await;
+    assert_eq!(names(&received), ["issue_comment:created"]);
+    assert_eq!(received[0].json()["comment"]["user"]["type"], "Bot");
+}
+
+#[tokio::test]
 async fn a_repository_hook_names_no_installation() {
     let (github, inbox) = github(HookOwner::Repository).await;
     let repo = github.repo("acme/workshop");

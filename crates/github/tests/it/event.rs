@@ -1,5 +1,6 @@
-//! What deliveries mean. The payloads are GitHub's own examples, cut down, and four that those
-//! lack (branch push, branch deletion, merged pull request, pull request from a fork).
+//! What deliveries mean. The payloads are GitHub's own examples, cut down, and five that those
+//! lack (branch push, branch deletion, merged pull request, pull request from a fork, comment on a
+//! pull request).
 
 use greenroom_github::event::{
     Account, Deletion, HeadCommit, InstallationAction, NamedRepository, PullRequest,
@@ -235,6 +236,56 @@ fn an_installation_says_where_it_may_act() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_person_s_comment_on_a_pull_request_is_heard_with_its_author_and_time() {
+    let body = payload!("issue_comment_created");
+    let Event::IssueComment(comment) = parse("issue_comment", &body) else {
+        panic!("not heard");
+    };
+    assert_eq!((comment.id, comment.number), (492_700_400, 2));
+    assert_eq!(comment.body, "/greenroom deploy");
+    let author = (comment.author.id, comment.author.login.as_str());
+    assert_eq!(author, (21_031_067, "Codertocat"));
+    assert_eq!(comment.written_at.to_rfc3339(), "2019-05-15T15:20:21+00:00");
+    assert_eq!(comment.repository.name.as_str(), "Codertocat/Hello-World");
+    let event = Event::parse("issue_comment", &serde_json::to_vec(&body).unwrap()).unwrap();
+    assert_eq!(event.repository(), Some(&comment.repository));
+}
+
+#[test]
+fn only_new_comments_of_people_on_pull_requests_ask_for_anything() {
+    let changed = |change: fn(&mut Value)| {
+        let mut body = payload!("issue_comment_created");
+        change(&mut body);
+        ignored("issue_comment", &body)
+    };
+    for (action, says) in [("edited", "was edited"), ("deleted", "was deleted")] {
+        let mut body = payload!("issue_comment_created");
+        body["action"] = json!(action);
+        assert!(ignored("issue_comment", &body).contains(says));
+    }
+    let on_an_issue =
+        changed(|body| drop(body["issue"].as_object_mut().unwrap().remove("pull_request")));
+    assert!(on_an_issue.contains("on an issue"), "{on_an_issue}");
+    let bot = changed(|body| {
+        body["comment"]["user"]["login"] = json!("greenroom[bot]");
+        body["comment"]["user"]["type"] = json!("Bot");
+    });
+    assert!(bot.contains("greenroom[bot] is a Bot"), "{bot}");
+    let gone = changed(|body| body["comment"]["user"] = Value::Null);
+    assert!(gone.contains("author is gone"), "{gone}");
+
+    let mut body = payload!("issue_comment_created");
+    body["comment"]["created_at"] = json!("yesterday");
+    let error = parse_error("issue_comment", &body);
+    assert!(error.contains("`comment.created_at`"), "{error}");
+    let mut body = payload!("issue_comment_created");
+    body["comment"]["body"] = Value::Null;
+    assert!(
+        matches!(parse("issue_comment", &body), Event::IssueComment(said) if said.body.is_empty())
+    );
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use fakes::{APP_SLUG, DEVELOPER, Fault, Matcher};
 use greenroom_github::{
     DeploymentState, DeploymentStatus, Edited, Error, GitHub, LONGEST_COMMENT, Lasting,
-    NewDeployment, Taken,
+    NewDeployment, Reacted, Taken,
 };
+
+use model::comment::command::Reaction;
 
 use crate::support::{TOKEN, World, workshop};
 
@@ -72,6 +74,42 @@ async fn the_longest_comment_is_taken_and_a_longer_one_refused_for_good() {
     github.create_comment(&workshop(), pull, &longest).await.unwrap();
     let longer = github.create_comment(&workshop(), pull, &format!("{longest}ü")).await;
     assert!(matches!(longer, Err(Error::Rejected { status: 422, .. })), "{longer:?}");
+}
+
+#[tokio::test]
+async fn a_reaction_is_there_once_and_a_comment_that_is_gone_needs_none() {
+    let world = World::new().await;
+    let pull = proposed(&world).await;
+    let comment = world.workshop.comment_as("ada", pull, "/greenroom deploy").unwrap();
+    for github in [world.app(), world.with_token(TOKEN)] {
+        for _again in 0..2 {
+            let reacted = github.react(&workshop(), comment, Reaction::PlusOne).await.unwrap();
+            assert_eq!(reacted, Reacted::Done);
+        }
+    }
+    let reactions = world.workshop.reactions(comment);
+    let said: Vec<_> =
+        reactions.iter().map(|one| (one.content.as_str(), one.user.as_str())).collect();
+    assert_eq!(said, [("+1", "greenroom[bot]"), ("+1", DEVELOPER)]);
+    world.workshop.delete_comment(comment);
+    let reacted = world.app().react(&workshop(), comment, Reaction::Confused).await.unwrap();
+    assert_eq!(reacted, Reacted::Gone);
+}
+
+#[tokio::test]
+async fn a_reaction_that_github_does_not_take_is_an_error_to_try_again_by() {
+    let world = World::new().await;
+    let pull = proposed(&world).await;
+    let comment = world.workshop.comment_as("ada", pull, "/greenroom deploy").unwrap();
+    let path = format!("/repos/acme/workshop/issues/comments/{comment}/reactions");
+    for (fault, passes) in
+        [(Fault::Status { status: 502 }, true), (Fault::Status { status: 403 }, false)]
+    {
+        world.fake.fail_next(Matcher::new("POST", &path), Some(1), fault);
+        let error = world.app().react(&workshop(), comment, Reaction::MinusOne).await.unwrap_err();
+        assert_eq!(error.is_transient(), passes, "{error}");
+    }
+    assert!(world.workshop.reactions(comment).is_empty());
 }
 
 fn preview(world: &World, key: &str) -> NewDeployment {

@@ -101,6 +101,7 @@ impl Scene {
             ],
             foreseen: &[],
             notes: Vec::new(),
+            asked: &[],
             secrets: &self.secrets,
         }
     }
@@ -284,6 +285,43 @@ fn the_regions_of_a_service_are_told_apart() {
     comment.rows[1].region = Some(&elsewhere);
     let text = markdown(&comment);
     assert!(text.contains("| restapi in us-east-1 |") && text.contains("| restapi in eu-west-1 |"));
+}
+
+#[test]
+fn what_people_asked_for_is_told_with_what_came_of_it() {
+    let scene = Scene::new();
+    let status = status(StatusState::Success, "every job succeeded");
+    let asked = [
+        Asked {
+            by: "ada".parse().unwrap(),
+            said: "deploy".into(),
+            at: at(),
+            answer: command::Answer::Done { what: "build 12 for the stage feature-hello".into() },
+        },
+        Asked {
+            by: "mallory".parse().unwrap(),
+            said: "@acme/all | x\n/greenroom remove".into(),
+            at: at(),
+            answer: command::Answer::Refused { why: "may not".into() },
+        },
+    ];
+    for life in [standing_until(None), Life::Removed { at: at() }] {
+        let mut comment = scene.comment(life, &status);
+        comment.asked = &asked;
+        let text = markdown(&comment);
+        assert!(
+            text.contains(
+                "- <code>deploy</code> by <code>ada</code> on 2027-01-15 at 08:00 UTC: done: \
+             <code>build 12 for the stage feature-hello</code>\n"
+            ),
+            "{text}"
+        );
+        assert!(text.contains(": **refused**: <code>may not</code>\n"), "{text}");
+        assert!(!text.contains("@acme"), "{text}");
+        // it is ours, and what it tells asks for nothing
+        assert!(is_ours(&text));
+        assert_eq!(command::read(&text), []);
+    }
 }
 
 proptest! {

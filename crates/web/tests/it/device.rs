@@ -190,6 +190,11 @@ async fn a_command_line_that_is_refused_is_told_so(
     assert_eq!(program.polls().await, Err("expired_token".into()));
     let late = program.is_decided(&mut ada, "confirm", "viewer").await;
     assert_eq!(late, StatusCode::UNPROCESSABLE_ENTITY);
+
+    // who said so stands in the audit log, once
+    let (_, page) = ada.page("/audit").await;
+    assert_eq!(page.matches("turned a command line away").count(), 1, "{page}");
+    assert!(page.contains("laptop"), "{page}");
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]

@@ -2,11 +2,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use model::permission::Role;
+use serde_json::json;
 use store::PgConnection;
+use store::audit::Deed;
 use store::device::{Device, Grant};
 use store::session::Owner;
 
 use super::code::UserCode;
+use crate::audit::{self, Did};
 use crate::auth::{By, Caller, Who};
 use crate::error::{Error, Result};
 use crate::state::State;
@@ -113,6 +116,16 @@ async fn lent(
 pub(crate) async fn refuse(state: &State, caller: &Caller, device: &Device) -> Result<bool> {
     let mut tx = state.db.begin().await?;
     let done = store::device::refuse(&mut tx, device.id, state.now()).await?;
+    if done {
+        // of whom it came from, who refuses knows no more than this
+        let did = Did::of_server(Deed::RefuseToken).detail(json!({
+            "machine": device.machine,
+            "asked_from": device.from_ip,
+            "role": device.role,
+            "for": "a command line",
+        }));
+        audit::record(state, &mut tx, caller, did).await?;
+    }
     tx.commit().await.map_err(Error::internal)?;
     let from = device.from_ip.as_deref().unwrap_or("unknown");
     tracing::warn!(by = caller.name, machine = device.machine, from, "a program was refused");
