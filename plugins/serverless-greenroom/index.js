@@ -45,6 +45,22 @@ class GreenroomPlugin {
     } catch (error) {
       if (error.code !== 'SCHEMA_COLLISION') throw error;
     }
+    this.standInStage();
+  }
+
+  /**
+   * On somebody's own machine a command has the credentials and parameters of one stage, and
+   * `serverless.yml` may well name another one, which `npm run deploy` would then deploy over.
+   */
+  standInStage() {
+    const ours = process.env.GREENROOM_ONLY_STAGE;
+    if (!ours) return;
+    const stage = this.serverless.getProvider('aws').getStage();
+    if (stage === ours) return;
+    throw this.error(
+      `this command would work on the stage ${stage}, and runs for ${ours} (GREENROOM_ONLY_STAGE): ` +
+        `say \`--stage ${ours}\``
+    );
   }
 
   /**

@@ -9,13 +9,16 @@
 
 const Module = require('module');
 
-/** The framework's own module, of osls or serverless, however it was installed. */
+const parameters = require('./lib/parameters');
+
+/** The framework's own modules, of osls or serverless, however it was installed. */
 const PLUGIN_MANAGER = /[\\/](osls|serverless)[\\/]lib[\\/]classes[\\/]plugin-manager\.js$/;
 
 const load = Module._extensions['.js'];
 Module._extensions['.js'] = function loadAndExtend(module, filename) {
   load.call(this, module, filename);
   if (PLUGIN_MANAGER.test(filename)) extend(module.exports);
+  if (parameters.SOURCE.test(filename)) module.exports = parameters.withOurs(module.exports);
 };
 
 function extend(PluginManager) {

@@ -20,6 +20,8 @@ pub enum Code {
     NotAllowed,
     /// Ctrl-C.
     Interrupted,
+    /// As the command that was run for somebody ended.
+    OfCommand(u8),
 }
 
 impl Code {
@@ -35,6 +37,7 @@ impl Code {
             Self::NotAllowed => 6,
             // as shells have it: 128 and the signal
             Self::Interrupted => 130,
+            Self::OfCommand(code) => code,
         }
     }
 

@@ -13,11 +13,13 @@ mod api;
 mod app;
 mod build;
 mod clean;
+mod clone;
 mod command;
 mod confirm;
 mod error;
 pub mod exit;
 mod follow;
+mod laptop;
 mod logins;
 mod out;
 mod remote;
@@ -75,6 +77,10 @@ pub enum Command {
     Approve(command::approve::Arguments),
     /// Reject what a build would deploy
     Reject(command::reject::Arguments),
+    /// Run a command for a stage of your own, with credentials of one hour
+    Exec(command::exec::Arguments),
+    /// Print the same environment, for eval
+    Env(command::env::Arguments),
     /// Bring what is deployed in one stage to the next, by git
     Promote(command::promote::Arguments),
     /// Bring a stage, or a service of it, back to what it had
@@ -105,6 +111,8 @@ pub async fn run(command: Command, around: &Surroundings) -> exit::Code {
         Command::Rerun(given) => command::rerun::run(given, around).await,
         Command::Approve(given) => command::approve::run(given, around).await,
         Command::Reject(given) => command::reject::run(given, around).await,
+        Command::Exec(given) => command::exec::run(given, around).await,
+        Command::Env(given) => command::env::run(given, around).await,
         Command::Promote(given) => command::promote::run(given, around).await,
         Command::Rollback(given) => command::rollback::run(given, around).await,
         Command::Remove(given) => command::remove::run(given, around).await,

@@ -12,13 +12,16 @@
 //! | [`settle`] | a build whose jobs changed: cancel, plan, unblock, finish, want statuses, deployments and comments |
 //! | [`gates`] | builds that wait are looked at when time may let them go on |
 //! | [`previews`] | a preview that nobody needs is removed, one that could not be is tried again |
+//! | [`personal`] | a stage of somebody's own that nobody uses is removed if they were told |
 //! | [`leases`] | a job whose worker fell silent is given to another |
+//! | [`comments`] | what people ask for in comments is done, if they may |
 //! | [`report`] | what GitHub should show is sent to GitHub |
 //! | [`notify`] | people elsewhere are told what happened |
 //! | [`reconcile`] | what GitHub has and no webhook told is put into intake's queue |
 //! | [`lead`] | how far a stage is behind the one it is promoted from |
 //! | [`inspect`] | stages and accounts are looked at on their schedule |
 
+mod comments;
 mod event;
 mod gates;
 mod inspect;
@@ -27,6 +30,7 @@ mod lead;
 mod leases;
 mod notify;
 mod order;
+mod personal;
 mod previews;
 mod reconcile;
 mod report;
@@ -38,6 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use model::people::ServerRoles;
 use store::Database;
 use store::leader::Leader;
 use store::signals::Signals;
@@ -68,6 +73,8 @@ pub struct Parts {
     /// Opens the app's secrets, so that none of them is written on GitHub.
     pub vault: Vault,
     pub notify: ::notify::Sender,
+    /// Who has which role in the whole server, as its configuration says.
+    pub roles: ServerRoles,
 }
 
 /// The passes, ready to run.
@@ -76,6 +83,8 @@ pub struct Engine {
     parts: Parts,
     /// Raised when the outbox wants something new.
     owed: Arc<Notify>,
+    /// Raised when somebody may have asked for something in a comment.
+    asked: Arc<Notify>,
 }
 
 impl Deref for Engine {
@@ -104,7 +113,7 @@ impl Progress {
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
-        Self { parts, owed: Arc::new(Notify::new()) }
+        Self { parts, owed: Arc::new(Notify::new()), asked: Arc::new(Notify::new()) }
     }
 
     /// Runs until `stop`. An error ends a turn, never the engine.
@@ -114,6 +123,7 @@ impl Engine {
             self.reports(&stop),
             reconcile::run(&self, &stop),
             lead::run(&self, &stop),
+            comments::run(&self, &stop),
             notify::run(&self, &stop)
         );
     }
@@ -196,8 +206,9 @@ impl Engine {
         let leases = leases::pass(self).await?;
         let gates = gates::pass(self).await?;
         let previews = previews::pass(self).await?;
+        let personal = personal::pass(self).await?;
         let settled = settle::pass(self).await?;
-        Ok(intake.and(leases).and(previews).and(gates).and(settled))
+        Ok(intake.and(leases).and(previews).and(personal).and(gates).and(settled))
     }
 
     /// One look at what no event tells of: at GitHub, and whether stacks are to be looked at.
@@ -213,6 +224,14 @@ impl Engine {
     /// Tells whoever is to be told now. Says whether there was anybody.
     pub async fn notify(&self) -> anyhow::Result<Progress> {
         notify::pass(self).await
+    }
+
+    /// Acts upon what people ask for in comments now. Says whether there was anything.
+    pub async fn comments(&self) -> anyhow::Result<Progress> {
+        match self.github.get() {
+            Some(github) => comments::pass(self, &github).await,
+            None => Ok(Progress::None),
+        }
     }
 
     fn now(&self) -> DateTime<Utc> {

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, POLL, Progress, RECOVERY, pause};
 
-pub(crate) use news::want;
+pub(crate) use news::{want, want_of_personal, was_told};
 pub(crate) use send::pass;
 
 /// How long it is known what builds have told.

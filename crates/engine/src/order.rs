@@ -4,12 +4,14 @@
 //! any other; what else the delivery wants is done all the same. A preview that another pull
 //! request is shown in is not removed.
 
+use model::StageName;
 use model::app::{Destroy, PreviewDeploy, PreviewLimit};
 use model::build::{BuildEvent, Purpose};
 use model::rule::{BuildWanted, Preview, Shown, StageWanted, Wanted, keeps, rule_for};
 use model::stage::StageState;
 use store::PgConnection;
 use store::app::App;
+use store::build::Build;
 use store::order::{self, Moment, Order, Place, PreviewWanted, Removal, RemovalWanted};
 use store::pull_request::{PullRequest, PullRequestState};
 use store::stage::Stage;
@@ -51,6 +53,45 @@ pub(crate) async fn begin(
     wanted: BuildWanted,
     delivery: Option<&str>,
 ) -> store::Result<String> {
+    let begun = begun(engine, conn, app, wanted, &Asked { delivery, forced: false }).await?;
+    Ok(begun.sentence())
+}
+
+/// Who asks for a build, and how much of it.
+pub(crate) struct Asked<'a> {
+    /// The webhook delivery that does.
+    pub(crate) delivery: Option<&'a str>,
+    /// Every service is built, changed or not.
+    pub(crate) forced: bool,
+}
+
+/// A build that was begun, and where it goes.
+pub(crate) struct Begun {
+    pub(crate) build: Build,
+    stage: Option<StageName>,
+    full: Option<PreviewLimit>,
+}
+
+impl Begun {
+    pub(crate) fn sentence(&self) -> String {
+        let number = self.build.number;
+        match (&self.stage, self.full) {
+            (Some(stage), _) => format!("build {number} for the stage {stage}"),
+            (None, Some(limit)) => {
+                format!("build {number}, tests only: {}", without_preview(limit))
+            }
+            (None, None) => format!("build {number}, tests only"),
+        }
+    }
+}
+
+pub(crate) async fn begun(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    app: &App,
+    wanted: BuildWanted,
+    asked: &Asked<'_>,
+) -> store::Result<Begun> {
     let BuildWanted { event, purpose, stage, source, services } = wanted;
     let at = Moment { now: engine.now(), ids: &*engine.ids };
     let mut preview_deploy = PreviewDeploy::default();
@@ -77,22 +118,16 @@ pub(crate) async fn begin(
         purpose: if full.is_some() { Purpose::Test } else { purpose },
         stage: stage.as_ref().map(|stage| stage.id),
         source,
-        forced: false,
+        forced: asked.forced,
         services,
         preview_deploy,
-        delivery,
+        delivery: asked.delivery,
     };
     let build = order::build(conn, order, at).await?;
     if let Some(limit) = full {
         store::build::explain(conn, build.id, &without_preview(limit)).await?;
     }
-    Ok(match (stage, full) {
-        (Some(stage), _) => format!("build {} for the stage {}", build.number, stage.name),
-        (None, Some(limit)) => {
-            format!("build {}, tests only: {}", build.number, without_preview(limit))
-        }
-        (None, None) => format!("build {}, tests only", build.number),
-    })
+    Ok(Begun { build, stage: stage.map(|stage| stage.name), full })
 }
 
 fn without_preview(limit: PreviewLimit) -> String {

@@ -23,7 +23,7 @@ use store::stage::Stage;
 use crate::settle::views;
 use crate::{Engine, notify};
 
-pub(crate) use comment::secrets;
+pub(crate) use comment::{answered, secrets};
 
 /// A build as it has just been settled.
 #[derive(Clone, Copy)]

@@ -164,5 +164,13 @@ impl Approval {
     }
 }
 
+/// Who may approve, in words, where a stage names these.
+pub fn who_may(approvers: &[String]) -> String {
+    match approvers {
+        [] => "an admin".to_owned(),
+        approvers => format!("{}, or an admin", approvers.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests;

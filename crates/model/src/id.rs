@@ -55,4 +55,6 @@ id! {
     OrphanId,
     /// A program that waits to be let in from a browser.
     DeviceId,
+    /// One command that runs for a stage on somebody's own machine.
+    LaptopSessionId,
 }

@@ -26,8 +26,10 @@ pub mod output;
 pub mod outside;
 pub mod people;
 pub mod permission;
+pub mod personal;
 pub mod pipeline;
 pub mod plan;
+pub mod plugin;
 pub mod preflight;
 pub mod promotion;
 pub mod reconcile;
@@ -44,8 +46,8 @@ pub mod transient;
 pub mod worker_api;
 
 pub use id::{
-    AppId, ArtifactId, BuildId, DeploymentId, DeviceId, InstanceId, JobId, OrphanId, PersonId,
-    SessionId, StageId, TokenId, WorkerId,
+    AppId, ArtifactId, BuildId, DeploymentId, DeviceId, InstanceId, JobId, LaptopSessionId,
+    OrphanId, PersonId, SessionId, StageId, TokenId, WorkerId,
 };
 pub use name::{
     AppName, BranchName, CommitSha, InvalidName, Login, ParameterKey, ProfileName, ReceiverName,

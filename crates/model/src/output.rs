@@ -6,6 +6,7 @@
 //! what is published there. The Serverless plugin (`plugins/serverless-greenroom`) reads the same
 //! scope by the same rules: both are held to `test/cases.json` of the plugin.
 
+mod declared;
 mod environment;
 mod reference;
 mod resolve;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use declared::{Declaration, Declared};
 pub use environment::environment;
 pub use reference::{Certainty, InvalidReference, Reference};
 pub use resolve::{Found, Looked, Missing, Nowhere, resolve};

@@ -102,6 +102,44 @@ impl ServerRoles {
     }
 }
 
+/// What the configuration gives somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given<'a> {
+    /// The strongest role that there is, and who is named for it.
+    Role(Role, &'a Named),
+    Nothing,
+    /// Whether they are in this team is not known; it may give them more than anything after it.
+    Unknown(&'a TeamName),
+}
+
+impl ServerRoles {
+    /// What somebody of this login has. `is_in`: whether they are in a team, if that is known.
+    pub fn given(&self, login: &Login, is_in: impl Fn(&TeamName) -> Option<bool>) -> Given<'_> {
+        for (named, role) in self.iter() {
+            match named {
+                Named::Person(person) if person.key() == login.key() => {
+                    return Given::Role(role, named);
+                }
+                Named::Person(_) => {}
+                Named::Team(team) => match is_in(team) {
+                    Some(true) => return Given::Role(role, named),
+                    Some(false) => {}
+                    None => return Given::Unknown(team),
+                },
+            }
+        }
+        Given::Nothing
+    }
+
+    /// The teams that it names.
+    pub fn teams(&self) -> impl Iterator<Item = &TeamName> {
+        self.iter().filter_map(|(named, _)| match named {
+            Named::Person(_) => None,
+            Named::Team(team) => Some(team),
+        })
+    }
+}
+
 /// By what somebody is known where settings name people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
@@ -151,6 +189,27 @@ mod tests {
     fn a_person_whose_login_is_a_token_s_name_is_not_that_token() {
         let feigned = Known::Person { login: None, teams: Vec::new() };
         assert!(!feigned.is("release-bot"));
+    }
+
+    #[test]
+    fn the_configuration_gives_the_strongest_role_that_is_known() {
+        let roles = ServerRoles {
+            admins: vec!["acme/release".parse().unwrap()],
+            deployers: vec!["Ada".parse().unwrap()],
+            viewers: Vec::new(),
+        };
+        let ada: Login = "ada".parse().unwrap();
+        let of = |is_in| match roles.given(&ada, |_| is_in) {
+            Given::Role(role, named) => format!("{} by {named}", role.as_str()),
+            Given::Nothing => "nothing".to_owned(),
+            Given::Unknown(team) => format!("unknown: {team}"),
+        };
+        assert_eq!(of(Some(true)), "admin by acme/release");
+        assert_eq!(of(Some(false)), "deployer by Ada");
+        assert_eq!(of(None), "unknown: acme/release");
+        let eve: Login = "eve".parse().unwrap();
+        assert_eq!(roles.given(&eve, |_| Some(false)), Given::Nothing);
+        assert_eq!(roles.teams().count(), 1);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BranchName, StageName};
 
-pub use expiry::{Expiry, removal_retry};
+pub use expiry::{EndOfTime, Expiry, at_end_of_personal, removal_retry};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(

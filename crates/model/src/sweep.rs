@@ -53,6 +53,8 @@ pub enum Place {
     Closed {
         at: DateTime<Utc>,
     },
+    /// The open stage is somebody's own: whatever says that it is of it is its owner's affair.
+    Personal,
     /// The open stage has no such service in the stack's region, or the stack names none.
     NoInstance,
     Instance {
@@ -112,6 +114,7 @@ pub fn judge(stack: &TaggedStack, place: &Place, looked_at: DateTime<Utc>) -> Ve
             app: stack.app.clone(),
             stage: stack.stage.clone(),
         }),
+        Place::Personal => Verdict::Known,
         // it may have been removed between the listing and now
         Place::Closed { at } if *at >= looked_at => Verdict::Unsure,
         Place::Closed { .. } => Verdict::Orphan(Why::ClosedStage { stage: stage() }),

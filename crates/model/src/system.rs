@@ -232,6 +232,31 @@ pub fn outbox(facts: OutboxFacts, now: DateTime<Utc>) -> Verdict {
     Verdict::ok("GitHub knows everything.")
 }
 
+/// Comments that ask for something, and cannot be acted upon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommentFacts<'a> {
+    pub troubled: usize,
+    pub oldest_at: DateTime<Utc>,
+    /// Why the oldest one cannot.
+    pub why: &'a str,
+}
+
+pub fn comments(facts: &CommentFacts<'_>, now: DateTime<Utc>) -> Verdict {
+    let waits = now - facts.oldest_at;
+    let health = if waits > LONG_UNTOLD { Health::Failing } else { Health::Degraded };
+    Verdict::bad(
+        health,
+        format!(
+            "{} on pull requests cannot be acted upon, for {}: {}.",
+            counted(facts.troubled, "comment"),
+            span(waits),
+            facts.why.trim_end_matches('.')
+        ),
+        "What somebody may is asked of GitHub. It is tried again by itself, ever more seldom, for a \
+         day.",
+    )
+}
+
 /// How reconciling fares, over all its parts and apps.
 pub fn reconcile(worst: Option<Health>, troubled: usize) -> Verdict {
     match worst {

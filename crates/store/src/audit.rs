@@ -23,6 +23,8 @@ pub enum Deed {
     /// Put an app file into force.
     Apply,
     CreateToken,
+    /// Turned a command line away that asked to be let in.
+    RefuseToken,
     RevokeToken,
     SignIn,
     SignOut,
@@ -66,6 +68,8 @@ pub enum Deed {
     PublishBadges,
     /// Took that address away.
     HideBadges,
+    /// Got credentials of a stage for their own machine.
+    Exec,
 }
 
 impl Deed {
@@ -73,6 +77,7 @@ impl Deed {
         match self {
             Self::Apply => "apply",
             Self::CreateToken => "create_token",
+            Self::RefuseToken => "refuse_token",
             Self::RevokeToken => "revoke_token",
             Self::SignIn => "sign_in",
             Self::SignOut => "sign_out",
@@ -102,6 +107,7 @@ impl Deed {
             Self::FinishSetup => "finish_setup",
             Self::PublishBadges => "publish_badges",
             Self::HideBadges => "hide_badges",
+            Self::Exec => "exec",
         }
     }
 }
@@ -114,6 +120,8 @@ pub enum Via {
     Page,
     /// A command on the server's own machine.
     Command,
+    /// A comment on a pull request.
+    Comment,
 }
 
 impl Via {
@@ -122,6 +130,7 @@ impl Via {
             Self::Api => "api",
             Self::Page => "page",
             Self::Command => "command",
+            Self::Comment => "comment",
         }
     }
 }

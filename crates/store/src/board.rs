@@ -30,6 +30,10 @@ pub struct BoardRow {
     pub branch: Option<BranchName>,
     pub pull_request: Option<i64>,
     pub active_at: DateTime<Utc>,
+    /// Of a personal stage: whose it is, when it was last used, and that its time is over.
+    pub owner: Option<String>,
+    pub used_at: Option<DateTime<Utc>>,
+    pub expired_at: Option<DateTime<Utc>>,
     #[sqlx(json)]
     pub instances: Vec<BoardInstance>,
     #[sqlx(json(nullable))]
@@ -92,7 +96,8 @@ pub struct BoardBuild {
 pub async fn rows(conn: &mut PgConnection) -> Result<Vec<BoardRow>> {
     Ok(sqlx::query_as(
         "select a.name as app, a.repository, s.id as stage_id, s.name as stage, s.kind, s.state,
-             s.branch, s.pull_request, s.active_at,
+             s.branch, s.pull_request, s.active_at, coalesce(h.login, p.owner) as owner,
+             p.used_at, p.expired_at,
              coalesce((
                  select jsonb_agg(jsonb_build_object('service', i.service, 'region', i.region,
                      'state', i.state, 'commit', i.commit_sha, 'build_number', i.build_number,
@@ -131,6 +136,8 @@ pub async fn rows(conn: &mut PgConnection) -> Result<Vec<BoardRow>> {
                      'until', f.until)
                  from stage_freeze f where f.stage_id = s.id) as frozen
          from stage s join app a on a.id = s.app_id
+             left join personal_stage p on p.stage_id = s.id
+             left join person h on h.id = p.person_id
          where s.state <> 'closed'
          order by a.name, s.kind <> 'long-lived', s.name",
     )

@@ -19,7 +19,7 @@ use model::app::PreviewDeploy;
 use model::build::{BuildEvent, BuildOutcome, Purpose, Source};
 use model::plan::PlannedService;
 use model::stage::StageKind;
-use model::{AppId, AppName, BranchName, BuildId, ServiceName, StageId, StageName};
+use model::{AppId, AppName, BranchName, BuildId, CommitSha, ServiceName, StageId, StageName};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
@@ -408,6 +408,26 @@ pub async fn unfinished_on(conn: &mut PgConnection, stage: StageId) -> Result<Ve
              order by b.number"
         ))
         .bind(stage)
+        .fetch_all(conn)
+        .await?,
+    )
+}
+
+/// The builds of this commit that deploy and have not ended, oldest first.
+pub async fn deploying(
+    conn: &mut PgConnection,
+    app: AppId,
+    commit: &CommitSha,
+) -> Result<Vec<Build>> {
+    builds(
+        sqlx::query_as(concat!(
+            build_columns!("build"),
+            " where b.app_id = $1 and b.commit_sha = $2 and b.state <> 'finished'
+                 and b.purpose = 'deploy'
+             order by b.number"
+        ))
+        .bind(app)
+        .bind(commit)
         .fetch_all(conn)
         .await?,
     )

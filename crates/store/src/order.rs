@@ -5,8 +5,10 @@
 //! the older ones of that stage whose services it is for too, here and nowhere else; a name of a stage is given here, so that no
 //! two branches get the same. Nothing that a webhook wants touches a personal stage.
 
+mod by_hand;
 mod foresee;
 mod inspect;
+mod personal;
 mod preview;
 mod recover;
 mod removal;
@@ -24,8 +26,10 @@ use model::{BranchName, BuildId, JobId, ServiceName, StageId, StageName};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+pub use by_hand::{extend, removable};
 pub use foresee::foresights;
 pub use inspect::{Asked, discard, drift, has_stacks, look, regions, sweep};
+pub use personal::{personal, use_personal};
 pub use preview::{Place, PreviewWanted, full, preview, preview_for};
 pub use recover::{recoverable, recovery};
 pub use removal::{Removal, RemovalWanted, doomed, removal};
@@ -205,7 +209,8 @@ pub async fn use_stage(
     stage::used(conn, id, expiry, now).await
 }
 
-/// The app's settings changed: each preview lives as long as its rule says now.
+/// The app's settings changed: each preview lives as long as its rule says now, and each personal
+/// stage as long as they say.
 pub async fn reschedule(conn: &mut PgConnection, app: &App) -> Result<()> {
     for stage in stage::open(conn, app.id).await? {
         match stage.kind {
@@ -213,7 +218,13 @@ pub async fn reschedule(conn: &mut PgConnection, app: &App) -> Result<()> {
                 let expiry = stage.expiry_in(&app.settings, stage.active_at);
                 stage::reschedule(conn, stage.id, expiry).await?;
             }
-            StageKind::LongLived | StageKind::Personal => {}
+            StageKind::Personal => {
+                if let Some(own) = crate::personal::of(conn, stage.id).await? {
+                    let expiry = personal::expiry(app, own.used_at);
+                    crate::personal::reschedule(conn, stage.id, expiry).await?;
+                }
+            }
+            StageKind::LongLived => {}
         }
     }
     Ok(())

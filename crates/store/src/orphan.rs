@@ -69,6 +69,7 @@ struct PlaceRow {
     known_app: bool,
     known_stage: bool,
     closed_at: Option<DateTime<Utc>>,
+    personal: bool,
     state: Option<InstanceState>,
     stacks: Option<Vec<String>>,
     updated_at: Option<DateTime<Utc>>,
@@ -80,6 +81,7 @@ impl From<PlaceRow> for Place {
             (false, _, _) => Self::NoApp,
             (true, false, _) => Self::NoStage,
             (true, true, Some(at)) => Self::Closed { at },
+            (true, true, None) if row.personal => Self::Personal,
             (true, true, None) => match (row.state, row.stacks, row.updated_at) {
                 (Some(state), Some(stacks), Some(updated_at)) => {
                     Self::Instance { state, stacks, updated_at }
@@ -94,12 +96,12 @@ impl From<PlaceRow> for Place {
 pub async fn places(conn: &mut PgConnection, stacks: &[TaggedStack]) -> Result<Vec<Place>> {
     let rows: Vec<PlaceRow> = sqlx::query_as(
         "select a.id is not null as known_app, s.id is not null as known_stage, s.closed_at,
-             i.state, i.stacks, i.updated_at
+             coalesce(s.kind = 'personal', false) as personal, i.state, i.stacks, i.updated_at
          from unnest($1::text[], $2::text[], $3::text[], $4::text[])
              with ordinality as t (app, stage, service, region, place)
              left join app a on a.name = t.app
              left join lateral (
-                 select id, closed_at from stage
+                 select id, closed_at, kind from stage
                  where app_id = a.id and lower(name) = lower(t.stage)
                  order by state = 'closed', closed_at desc, id desc limit 1) s on true
              left join instance i on i.stage_id = s.id and i.service = t.service

@@ -1,5 +1,5 @@
 //! Table `outbox`: what GitHub should show (statuses of commits, the one comment on a pull request,
-//! deployments), and what it was told.
+//! deployments, reactions to what people asked for), and what it was told.
 //!
 //! What always holds: a row stands for one thing on GitHub, and only its newest wish is sent, so
 //! that a late one never overwrites it; a row is done when the version sent is the version wanted.
@@ -18,7 +18,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use want::{Urgency, Want, want};
-pub use wish::{CommentWish, DeploymentWish, StatusWish, Wish};
+pub use wish::{CommentWish, DeploymentWish, ReactionWish, StatusWish, Wish};
 
 use crate::error::{Result, met};
 
@@ -112,7 +112,7 @@ pub async fn retire(
 }
 
 /// Whether there is something to be said on the pull request: it has a comment, or is to have one,
-/// or it waits for a preview.
+/// it waits for a preview, or somebody was answered there.
 pub async fn is_told(
     conn: &mut PgConnection,
     app: AppId,
@@ -123,7 +123,9 @@ pub async fn is_told(
         "select exists(select 1 from outbox
              where repository = $2 and kind = 'comment' and subject = $3::bigint::text)
              or exists(select 1 from pull_request
-                 where app_id = $1 and number = $3 and waiting_since is not null)",
+                 where app_id = $1 and number = $3 and waiting_since is not null)
+             or exists(select 1 from issue_comment
+                 where app_id = $1 and pull_request = $3 and role is not null)",
     )
     .bind(app)
     .bind(repository)

@@ -139,6 +139,11 @@ pub async fn find(conn: &mut PgConnection, id: PersonId) -> Result<Option<Person
     Ok(sqlx::query_as(select!("where id = $1")).bind(id).fetch_optional(conn).await?)
 }
 
+/// By GitHub's number of the account: whoever has signed in with it.
+pub async fn find_by_github_id(conn: &mut PgConnection, id: i64) -> Result<Option<Person>> {
+    Ok(sqlx::query_as(select!("where github_id = $1")).bind(id).fetch_optional(conn).await?)
+}
+
 /// By login, in order.
 pub async fn list(conn: &mut PgConnection) -> Result<Vec<Person>> {
     Ok(sqlx::query_as(select!("order by lower(login)")).fetch_all(conn).await?)

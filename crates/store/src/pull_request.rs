@@ -45,6 +45,8 @@ pub struct PullRequest {
     pub state: PullRequestState,
     /// GitHub's time of its last change.
     pub changed_at: DateTime<Utc>,
+    /// GitHub's time of the event that first told of this head.
+    pub head_since: DateTime<Utc>,
     /// The preview that it was last built in.
     pub stage_id: Option<StageId>,
     /// Since when it waits for a place among the app's previews.
@@ -79,14 +81,16 @@ pub enum News {
 pub async fn note(conn: &mut PgConnection, app: AppId, heard: &Heard) -> Result<News> {
     let taken: Option<i64> = sqlx::query_scalar(
         "insert into pull_request as known (app_id, number, branch, base, commit_sha, title,
-             author, draft, state, changed_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             author, draft, state, changed_at, head_since)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
          on conflict (app_id, number) do update set branch = excluded.branch,
              base = excluded.base, commit_sha = excluded.commit_sha, title = excluded.title,
              author = excluded.author, draft = excluded.draft,
              state = case when known.state = 'gone' and excluded.state = 'closed'
                  then 'gone' else excluded.state end,
              changed_at = excluded.changed_at,
+             head_since = case when known.commit_sha = excluded.commit_sha
+                 then known.head_since else excluded.head_since end,
              waiting_since = case when excluded.state = 'open' then known.waiting_since end
          where known.changed_at <= excluded.changed_at
          returning number",

@@ -15,7 +15,8 @@ use model::{AppId, BranchName, ProfileName, StageId, StageName};
 use sqlx::PgConnection;
 
 pub use life::{
-    count_previews, follow, remove_failed, removing, reschedule, take_due, touch, used, warned,
+    count_previews, follow, keep_until, remove_failed, removing, reschedule, take_due, touch, used,
+    warned,
 };
 
 use crate::error::{Error, Result, met};
@@ -43,6 +44,8 @@ pub struct Stage {
     pub warned_at: Option<DateTime<Utc>>,
     /// When it is removed if nobody needs it before; `None`: never by itself.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Until when it is kept at least, whatever its rule says; `None`: nobody asked for that.
+    pub kept_until: Option<DateTime<Utc>>,
     /// How far its last removal was to go.
     pub remove_how: RemoveHow,
     /// How often in a row its removal has failed.
@@ -83,8 +86,8 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "select s.id, s.app_id, s.name, s.kind, s.profile, s.branch, s.pull_request, s.base, \
-             s.state, s.created_at, s.active_at, s.warned_at, s.expires_at, s.remove_how, \
-             s.remove_failures, s.left_over, s.retry_at, s.closed_at from stage s ",
+             s.state, s.created_at, s.active_at, s.warned_at, s.expires_at, s.kept_until, \
+             s.remove_how, s.remove_failures, s.left_over, s.retry_at, s.closed_at from stage s ",
             $tail
         )
     };

@@ -198,11 +198,12 @@ async fn caller(state: &State, request: &Parts) -> Result<Option<Caller>> {
             .map_err(Error::internal)?
     {
         let rights = Rights::everywhere(Role::Admin);
-        return Ok(Some(Caller { name: LOCAL.into(), rights, who: Who::Local, via, from }));
+        let name = LOCAL.into();
+        return Ok(Some(Caller { name, rights, who: Who::Local, via, from, once: None }));
     }
     let anyone = || {
         let rights = Rights::everywhere(Role::Viewer);
-        Caller { name: ANYONE.into(), rights, who: Who::Anyone, via, from }
+        Caller { name: ANYONE.into(), rights, who: Who::Anyone, via, from, once: None }
     };
     Ok(state.settings.login.anonymous_read.then(anyone))
 }
@@ -237,9 +238,9 @@ pub(crate) async fn looked_at_now(state: &State, caller: Caller) -> Result<Calle
     match caller.who {
         Who::Person { person, by, .. } => {
             roles::look(state, &person).await?;
-            let (via, from) = (caller.via, caller.from);
+            let (via, from, once) = (caller.via, caller.from, caller.once);
             let caller = auth::of_person(roles::standing(state, *person).await?, by);
-            Ok(Caller { via, from, ..caller })
+            Ok(Caller { via, from, once, ..caller })
         }
         Who::Anyone | Who::Local | Who::Embedded | Who::Setup | Who::Token { .. } => Ok(caller),
     }

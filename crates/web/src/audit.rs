@@ -75,5 +75,9 @@ pub(crate) async fn record(
         build: did.build,
         detail: did.detail,
     };
-    Ok(store::audit::record(conn, state.id(), &entry).await?)
+    store::audit::record(conn, state.id(), &entry).await?;
+    match &caller.once {
+        Some(once) => once.done(state, conn, &entry).await,
+        None => Ok(()),
+    }
 }

@@ -21,6 +21,7 @@ use store::token::Token;
 
 use crate::error::{Error, Result};
 use crate::login::roles;
+use crate::once::Once;
 use crate::state::State;
 
 /// Someone who calls, and what they may.
@@ -33,6 +34,8 @@ pub(crate) struct Caller {
     pub(crate) via: Via,
     /// As this server sees it: of a proxy, where there is one.
     pub(crate) from: Option<IpAddr>,
+    /// By which key the request is known, if it is sent again.
+    pub(crate) once: Option<Once>,
 }
 
 /// How it is known who calls.
@@ -118,6 +121,15 @@ impl Caller {
         }
     }
 
+    /// Whose sessions and command lines the caller's are.
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        match &self.who {
+            Who::Person { person, .. } => Some(Owner::Person(person.id)),
+            Who::Token { token, .. } => Some(Owner::Token(token.id)),
+            Who::Anyone | Who::Local | Who::Embedded | Who::Setup => None,
+        }
+    }
+
     /// The session of the caller's browser, and whose it is.
     pub(crate) fn session(&self) -> Option<(SessionId, Owner)> {
         match &self.who {
@@ -170,6 +182,7 @@ pub(crate) async fn by_token(state: &State, text: &str) -> Result<Option<Caller>
                 who: Who::Embedded,
                 via: Via::Api,
                 from: None,
+                once: None,
             }));
         }
     }
@@ -199,6 +212,7 @@ pub(crate) fn of_person((person, rights, known): (Person, Rights, Known), by: By
         who: Who::Person { person: Box::new(person), known, by },
         via: Via::Page,
         from: None,
+        once: None,
     }
 }
 
@@ -210,5 +224,6 @@ pub(crate) fn of_token(token: Token, session: Option<SessionId>) -> Caller {
         who: Who::Token { token: Box::new(token), session },
         via: Via::Api,
         from: None,
+        once: None,
     }
 }

@@ -22,6 +22,8 @@ mod live;
 mod log;
 mod login;
 mod measure;
+mod once;
+pub mod openapi;
 mod order;
 mod page;
 mod peer;

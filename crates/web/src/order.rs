@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use model::app::PreviewDeploy;
 use model::build::{BuildEvent, Purpose, Source};
-use model::stage::{StageKind, StageState};
 use model::worker_api::RemoveHow;
 use model::{ServiceName, StageId, StageName};
 use store::PgConnection;
@@ -66,26 +65,7 @@ pub(crate) async fn long_lived(
 
 /// Refuses a stage that people do not remove, or not now.
 pub(crate) fn removable(stage: &Stage) -> Result<()> {
-    let refusal = match (stage.kind, stage.state) {
-        (StageKind::LongLived, _) => Some(
-            "is a long-lived stage of the settings: only previews and personal stages are removed \
-             here",
-        ),
-        (StageKind::Preview | StageKind::Personal, StageState::Removing) => {
-            Some("is being removed already")
-        }
-        (StageKind::Preview | StageKind::Personal, StageState::Closed) => {
-            Some("is closed: nothing is left of it")
-        }
-        (
-            StageKind::Preview | StageKind::Personal,
-            StageState::Active | StageState::RemoveFailed,
-        ) => None,
-    };
-    match refusal {
-        Some(refusal) => Err(Error::Conflict(format!("{} {refusal}", stage.name))),
-        None => Ok(()),
-    }
+    Ok(order::removable(stage)?)
 }
 
 /// A build that removes every instance of a stage, dependents first.

@@ -12,7 +12,10 @@ use tower_http::compression::CompressionLayer;
 use crate::rights::{Needs, Routes};
 use crate::setup::door;
 use crate::state::{Parts, State};
-use crate::{access, api, asset, badge, cc, page, request, shield, telemetry, webhook, worker_api};
+use crate::{
+    access, api, asset, badge, cc, fresh, once, page, request, shield, telemetry, webhook,
+    worker_api,
+};
 
 /// Serve it with `into_make_service_with_connect_info::<Connection>()`: without the peer's address
 /// nobody counts as local.
@@ -35,6 +38,8 @@ pub fn router(parts: Parts) -> Router {
     let calls = api::routes()
         .into_router(&state)
         .fallback(api::nothing)
+        .layer(middleware::from_fn(fresh::polled))
+        .layer(middleware::from_fn_with_state(state.clone(), once::once))
         .layer(middleware::from_fn_with_state(state.clone(), api::known_only));
     // event streams are left as they are: packing would hold them back
     let packed = CompressionLayer::new().gzip(true);

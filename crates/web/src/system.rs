@@ -6,9 +6,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use model::reconcile::Health;
 use model::system::{
-    DatabaseHealthFacts, DeliveryFacts, OutboxFacts, Presence, QueueFacts, Verdict, WorkerFacts,
+    CommentFacts, DatabaseHealthFacts, DeliveryFacts, OutboxFacts, Presence, QueueFacts, Verdict,
+    WorkerFacts,
 };
 use store::PgConnection;
+use store::issue_comment::Troubled;
 use store::orphan::Orphan;
 use store::reconcile::Fare;
 use store::system::{AppQueue, DatabaseFacts, Deliveries, Outbox, WorkerLoad};
@@ -18,6 +20,8 @@ use crate::state::State;
 
 /// What counts as lately.
 const LATELY: TimeDelta = TimeDelta::days(1);
+/// As many comments that cannot be acted upon are counted.
+const COMMENTS: i64 = 100;
 
 /// The parts, in the order in which a page shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub(crate) enum Part {
     Queue,
     Deliveries,
     Outbox,
+    /// Only if some cannot be acted upon.
+    Comments,
     Reconcile,
     Orphans,
     Database,
@@ -38,6 +44,7 @@ impl Part {
             Self::Queue => "queue",
             Self::Deliveries => "deliveries",
             Self::Outbox => "outbox",
+            Self::Comments => "comments",
             Self::Reconcile => "reconcile",
             Self::Orphans => "orphans",
             Self::Database => "database",
@@ -51,6 +58,8 @@ pub(crate) struct System {
     pub(crate) queues: Vec<AppQueue>,
     pub(crate) deliveries: Deliveries,
     pub(crate) outbox: Outbox,
+    /// Comments that cannot be acted upon, the oldest first.
+    pub(crate) comments: Vec<Troubled>,
     pub(crate) fares: Vec<Fare>,
     pub(crate) orphans: Vec<Orphan>,
     pub(crate) database: DatabaseFacts,
@@ -90,6 +99,7 @@ pub(crate) async fn look(state: &State, conn: &mut PgConnection) -> Result<Syste
         queues: store::system::queues(conn).await?,
         deliveries: store::system::deliveries(conn, now - LATELY).await?,
         outbox: store::system::outbox(conn, now - LATELY).await?,
+        comments: store::issue_comment::troubled(conn, COMMENTS).await?,
         fares: store::reconcile::list(conn).await?,
         orphans: store::orphan::list(conn).await?,
         database: store::system::database(conn).await?,
@@ -129,7 +139,13 @@ fn judge(state: &State, system: &System, now: DateTime<Utc>) -> Vec<(Part, Verdi
         connections: system.database.connections,
         most_connections: system.database.most_connections,
     };
-    vec![
+    let comments = system.comments.first().map(|oldest| CommentFacts {
+        troubled: system.comments.len(),
+        oldest_at: oldest.taken_at,
+        why: &oldest.error,
+    });
+    let comments = comments.map(|facts| model::system::comments(&facts, now));
+    let mut parts = vec![
         (Part::Workers, model::system::workers(&workers, queue.queued, now)),
         (Part::Queue, model::system::queue(queue, now)),
         (Part::Deliveries, model::system::deliveries(deliveries, now)),
@@ -137,5 +153,7 @@ fn judge(state: &State, system: &System, now: DateTime<Utc>) -> Vec<(Part, Verdi
         (Part::Reconcile, model::system::reconcile(looks.iter().max().copied(), failed)),
         (Part::Orphans, model::system::orphans(system.orphans.len(), kept)),
         (Part::Database, model::system::database(database)),
-    ]
+    ];
+    parts.extend(comments.map(|verdict| (Part::Comments, verdict)));
+    parts
 }

@@ -66,10 +66,31 @@ fn install() -> std::result::Result<PrometheusHandle, BuildError> {
     Ok(recorder)
 }
 
+/// Whether the process is alive
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "isAlive",
+    tag = "server",
+    responses((status = 200, description = "It is", body = String, content_type = "text/plain")),
+)]
 pub(crate) async fn healthz() -> &'static str {
     "ok\n"
 }
 
+/// Whether the server can work
+///
+/// The database answers, and its schema is this program's.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "isReady",
+    tag = "server",
+    responses(
+        (status = 200, description = "It can", body = String, content_type = "text/plain"),
+        (status = 503, description = "It cannot"),
+    ),
+)]
 pub(crate) async fn readyz(Extract(state): Extract<State>) -> Result<&'static str> {
     state.db.ready().await.map_err(|error| {
         tracing::warn!(%error, "not ready");
@@ -80,6 +101,23 @@ pub(crate) async fn readyz(Extract(state): Extract<State>) -> Result<&'static st
     Ok("ready\n")
 }
 
+/// Metrics, as Prometheus reads them
+///
+/// Who may read the whole server gets them: by a token, or by one as the password of basic
+/// authentication.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "getMetrics",
+    tag = "server",
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
+        (status = 401, description = "No token, or one that is not known here"),
+        (status = 403, description = "The token's role does not allow it"),
+        (status = 503, description = "This process keeps none"),
+    ),
+)]
 pub(crate) async fn metrics(Extract(state): Extract<State>) -> Result<impl IntoResponse> {
     let recorder =
         recorder().ok_or_else(|| Error::Unavailable("this process keeps no metrics".into()))?;

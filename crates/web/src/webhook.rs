@@ -33,6 +33,31 @@ const KEPT: [&str; 6] = [
     "content-type",
 ];
 
+/// What GitHub sends
+///
+/// Signed with the webhook's secret. It is in the database when 202 is said.
+#[utoipa::path(
+    post,
+    path = "/webhooks/github",
+    operation_id = "receiveWebhook",
+    tag = "server",
+    params(
+        ("x-hub-signature-256" = String, Header,
+            description = "HMAC of the body: `sha256=…` (\"Validating webhook deliveries\", GitHub docs)"),
+        ("x-github-delivery" = String, Header, description = "The delivery's GUID."),
+        ("x-github-event" = String, Header, description = "The event's name."),
+    ),
+    request_body(content = Object, description = "The event's payload, 25 MB at most"),
+    responses(
+        (status = 200, description = "It was known already"),
+        (status = 202, description = "It is kept, and will be processed"),
+        (status = 400, description = "The body or a header cannot be read"),
+        (status = 401, description = "The signature is missing or wrong"),
+        (status = 413, description = "The payload has more than 25 MB"),
+        (status = 415, description = "The body is not sent as `application/json`"),
+        (status = 503, description = "The server has no secret to check signatures with"),
+    ),
+)]
 pub(crate) async fn receive(
     Extract(state): Extract<State>,
     headers: HeaderMap,

@@ -99,4 +99,36 @@ for (const framework of frameworks) {
     });
     assert.strictEqual(done.status, 0, done.said);
   });
+
+  const LAPTOP = `
+service: fullstack-restapi
+provider: { name: aws, runtime: nodejs20.x, stage: dev }
+resources:
+  Resources:
+    Topic:
+      Type: AWS::SNS::Topic
+      Properties: { DisplayName: "\${param:name}-\${param:key}" }
+`;
+
+  test(`${framework.name}: parameters come from the environment, those of the command line first`, (t) => {
+    const directory = service(t, { 'serverless.yml': LAPTOP });
+    const done = run(framework, directory, 'package --stage ann --param key=mine', {
+      NODE_OPTIONS: `--require "${PRELOAD}"`,
+      GREENROOM_PARAMETERS: '{"name":"a=b","key":"ours"}',
+      GREENROOM_ONLY_STAGE: 'ann',
+    });
+    assert.strictEqual(done.status, 0, done.said);
+    const { Resources } = packaged(directory, `.serverless/${TEMPLATE}`);
+    assert.strictEqual(Resources.Topic.Properties.DisplayName, 'a=b-mine');
+  });
+
+  test(`${framework.name}: a command that would work for another stage ends`, (t) => {
+    const directory = service(t, { 'serverless.yml': LAPTOP });
+    const done = run(framework, directory, 'package --param key=mine --param name=x', {
+      NODE_OPTIONS: `--require "${PRELOAD}"`,
+      GREENROOM_ONLY_STAGE: 'ann',
+    });
+    assert.notStrictEqual(done.status, 0, done.said);
+    assert.match(done.said, /work on the stage dev, and runs for ann/);
+  });
 }

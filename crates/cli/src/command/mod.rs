@@ -5,6 +5,8 @@ pub(crate) mod apps;
 pub(crate) mod build;
 pub(crate) mod builds;
 pub(crate) mod cancel;
+pub(crate) mod env;
+pub(crate) mod exec;
 pub(crate) mod freeze;
 pub(crate) mod login;
 pub(crate) mod logout;

@@ -40,8 +40,18 @@ struct Stage {
     pull_request: Option<i64>,
     state: String,
     expires_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    personal: Option<Personal>,
     frozen: Option<Frozen>,
     instances: Vec<Instance>,
+}
+
+/// Whose it is.
+#[derive(Deserialize)]
+struct Personal {
+    owner: String,
+    used_at: DateTime<Utc>,
+    expired_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Deserialize)]
@@ -104,10 +114,20 @@ impl Stage {
         }
     }
 
+    /// Where it is from, or whose it is and since when nobody used it.
+    fn origin(&self, now: DateTime<Utc>) -> String {
+        match &self.personal {
+            Some(own) => format!("{}, {}", own.owner, words::when(own.used_at, now)),
+            None => self.source(),
+        }
+    }
+
     fn status(&self) -> String {
-        match &self.frozen {
-            Some(_) => format!("{}, frozen", words::state(&self.state)),
-            None => words::state(&self.state),
+        let expired = self.personal.as_ref().is_some_and(|own| own.expired_at.is_some());
+        match (&self.frozen, expired) {
+            (Some(_), _) => format!("{}, frozen", words::state(&self.state)),
+            (None, true) if self.state == "active" => "expired".to_owned(),
+            (None, _) => words::state(&self.state),
         }
     }
 
@@ -127,7 +147,16 @@ impl Stage {
         if !source.is_empty() {
             lines.push(format!("of {source}"));
         }
-        if let Some(end) = self.expires_at {
+        if let Some(own) = &self.personal {
+            let used = words::when(own.used_at, now);
+            lines.push(format!("of {}, last used {used}", plain(&own.owner)));
+            if let Some(expired) = own.expired_at {
+                let since = words::when(expired, now);
+                lines.push(format!("expired {since}; nobody was told, so it stays until removed"));
+            }
+        }
+        let is_over = self.personal.as_ref().is_some_and(|own| own.expired_at.is_some());
+        if let Some(end) = self.expires_at.filter(|_| !is_over) {
             lines.push(format!("removed {} if nobody needs it before", words::when(end, now)));
         }
         if self.instances.is_empty() {
@@ -209,7 +238,7 @@ fn table(stages: impl Iterator<Item = Stage>, now: DateTime<Utc>) -> String {
             stage.kind.clone(),
             stage.status(),
             stage.commit(),
-            stage.source(),
+            stage.origin(now),
             stage.instances.len().to_string(),
             stage.expires_at.map(|end| words::when(end, now)).unwrap_or_default(),
         ]);

@@ -5,19 +5,26 @@
 //! in the transaction that ends it and never later; what holds of a stage is news for as long as it
 //! holds.
 
+use chrono::{DateTime, Utc};
 use model::approval::ApprovalState;
 use model::build::{BuildOutcome, Purpose};
 use model::drift::{DriftStatus, DriftSummary, StackDrift};
 use model::job::{JobKind, JobState, Outcome};
-use model::notification::{About, BuildRef, News, State, build_subject, decide, stage_subject};
+use model::notification::{
+    About, BuildRef, Event, News, State, build_subject, decide, stage_subject,
+};
 use model::stage::{StageKind, StageState};
 use store::PgConnection;
+use store::app::App;
 use store::build::Build;
 use store::job::Job;
 use store::stage::Stage;
 
 use crate::Engine;
 use crate::surface::{Settled, build_url, secrets, stage_url};
+
+/// Under what the end of a stage's time is told.
+const EXPIRY: &str = "expiry";
 
 /// Wants everybody told to whom the build or its stage has news.
 pub(crate) async fn want(
@@ -27,11 +34,55 @@ pub(crate) async fn want(
     stage: Option<&Stage>,
 ) -> anyhow::Result<()> {
     let Settled { app, build, .. } = settled;
-    let receivers = &app.settings.notifications;
-    if receivers.is_empty() {
+    if app.settings.notifications.is_empty() {
         return Ok(());
     }
-    let mut states = states(conn, settled, stage).await?;
+    let states = states(conn, settled, stage).await?;
+    tell(engine, conn, app, Some(build), stage, states).await
+}
+
+/// Wants everybody told who asks for it that the time of a personal stage is about to be over. No build
+/// of it is settled before its removal.
+pub(crate) async fn want_of_personal(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    app: &App,
+    stage: &Stage,
+    expires_at: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    if app.settings.notifications.is_empty() {
+        return Ok(());
+    }
+    let of =
+        |state| vec![(stage_subject(stage.name.as_str(), EXPIRY), Topic::Stage(EXPIRY), state)];
+    // it was used since: what was told then is set right first
+    if was_told(conn, app, stage).await? {
+        tell(engine, conn, app, None, Some(stage), of(State::Kept)).await?;
+    }
+    let expiring = of(State::Expiring { at: expires_at });
+    tell(engine, conn, app, None, Some(stage), expiring).await
+}
+
+/// Whether anybody was told that the time of a stage is about to be over.
+pub(crate) async fn was_told(
+    conn: &mut PgConnection,
+    app: &App,
+    stage: &Stage,
+) -> anyhow::Result<bool> {
+    let subject = stage_subject(stage.name.as_str(), EXPIRY);
+    let told = store::notification::told(conn, app.id, &[&subject]).await?;
+    Ok(told.iter().any(|(_, _, told)| told.message.event == Event::PreviewExpiring))
+}
+
+async fn tell(
+    engine: &Engine,
+    conn: &mut PgConnection,
+    app: &App,
+    build: Option<&Build>,
+    stage: Option<&Stage>,
+    mut states: Vec<(String, Topic, State)>,
+) -> anyhow::Result<()> {
+    let receivers = &app.settings.notifications;
     let subjects: Vec<&str> = states.iter().map(|(subject, ..)| subject.as_str()).collect();
     let told = store::notification::told(conn, app.id, &subjects).await?;
     // mostly nothing is left: no secret is opened for that
@@ -45,7 +96,10 @@ pub(crate) async fn want(
     for (subject, topic, state) in states {
         let url = match (topic, stage) {
             (Topic::Stage(_), Some(stage)) => stage_url(engine, app, stage),
-            (Topic::Stage(_) | Topic::Build, _) => build_url(engine, app, build.number),
+            (Topic::Stage(_) | Topic::Build, _) => match build {
+                Some(build) => build_url(engine, app, build.number),
+                None => continue,
+            },
         };
         let about = About {
             app: &app.name,
@@ -54,13 +108,14 @@ pub(crate) async fn want(
             url,
             at: engine.now(),
         };
-        // a build's outcome was written in this transaction, and the build not read again since
-        let fresh = build.outcome.is_none() || build.finished_at.is_none();
-        let news = match topic {
-            Topic::Build => {
+        let news = match (topic, build) {
+            (Topic::Build, Some(build)) => {
+                // its outcome was written in this transaction, and it was not read again since
+                let fresh = build.outcome.is_none() || build.finished_at.is_none();
                 News::of_build(about, of(build), build.purpose, &state, &secrets, fresh)
             }
-            Topic::Stage(topic) => News::of_stage(about, topic, None, &state, &secrets),
+            (Topic::Build, None) => continue,
+            (Topic::Stage(topic), _) => News::of_stage(about, topic, None, &state, &secrets),
         };
         for (name, receiver) in receivers {
             let known = told.iter().find(|(whom, what, _)| whom == name && *what == subject);
@@ -215,14 +270,26 @@ async fn of_stage(
 ) -> anyhow::Result<Vec<(&'static str, State)>> {
     let expiry = match stage.kind {
         StageKind::Preview => Some(expiry(stage)),
-        StageKind::LongLived | StageKind::Personal => None,
+        StageKind::Personal => Some(personal_expiry(conn, stage).await?),
+        StageKind::LongLived => None,
     };
     let drift = match (stage.kind, build.outcome) {
         (StageKind::LongLived, Some(_)) => drift(conn, stage).await?,
         (StageKind::LongLived | StageKind::Preview | StageKind::Personal, _) => None,
     };
-    let states = [("expiry", expiry), ("leftover", leftover(stage)), ("drift", drift)];
+    let states = [(EXPIRY, expiry), ("leftover", leftover(stage)), ("drift", drift)];
     Ok(states.into_iter().filter_map(|(topic, state)| Some((topic, state?))).collect())
+}
+
+/// Of a stage that is being removed, or was.
+async fn personal_expiry(conn: &mut PgConnection, stage: &Stage) -> anyhow::Result<State> {
+    let own = store::personal::of(conn, stage.id).await?;
+    let end = own.and_then(|own| own.warned_at.and(own.expires_at));
+    Ok(match (stage.state, end) {
+        (StageState::Active, Some(at)) => State::Expiring { at },
+        (StageState::Active, None) => State::Kept,
+        (StageState::Removing | StageState::RemoveFailed | StageState::Closed, _) => State::Removed,
+    })
 }
 
 fn expiry(stage: &Stage) -> State {

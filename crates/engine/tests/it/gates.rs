@@ -17,6 +17,7 @@ use store::approval::{Answer, Kept};
 use store::artifact::NewArtifact;
 use store::build::BuildState;
 use store::job::Job;
+use store::order::Order;
 
 use crate::support::{World, file, name, service, workshop};
 
@@ -92,7 +93,12 @@ pub(crate) async fn waiting(
     commit: char,
     findings: Findings,
 ) -> BuildId {
-    let build = world.planned(world.order(prod, commit), findings).await;
+    waiting_with(world, world.order(prod, commit), findings).await
+}
+
+/// The same of any order.
+pub(crate) async fn waiting_with(world: &World, order: Order<'_>, findings: Findings) -> BuildId {
+    let build = world.planned(order, findings).await;
     packages(world).await;
     build
 }

@@ -6,6 +6,7 @@
 extern crate greenroom_engine as engine;
 
 mod base;
+mod comments;
 mod follow;
 mod foresee;
 mod gates;
@@ -14,6 +15,7 @@ mod intake;
 mod lead;
 mod notify;
 mod only;
+mod personal;
 mod previews;
 mod reconcile;
 mod support;

@@ -179,6 +179,7 @@ impl World {
             ids: Arc::new(id),
             vault: vault(),
             notify,
+            roles: model::people::ServerRoles::default(),
         });
         let settings = parse_json(file).unwrap().settings;
         let mut conn = db.acquire().await.unwrap();

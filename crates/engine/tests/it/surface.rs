@@ -23,7 +23,7 @@ async fn comment(world: &World, number: i64) -> Option<String> {
         Wish::Comment(CommentWish { pull_request, body, .. }) if pull_request == number => {
             Some(body)
         }
-        Wish::Comment(_) | Wish::Status(_) | Wish::Deployment(_) => None,
+        Wish::Comment(_) | Wish::Status(_) | Wish::Deployment(_) | Wish::Reaction(_) => None,
     })
 }
 
@@ -37,7 +37,7 @@ async fn deployments(world: &World) -> Vec<String> {
                 assert_eq!(lasting == Lasting::Transient, environment.starts_with("preview/"));
                 Some(format!("{environment} of {build}: {}", state.as_str()))
             }
-            Wish::Comment(_) | Wish::Status(_) => None,
+            Wish::Comment(_) | Wish::Status(_) | Wish::Reaction(_) => None,
         })
         .collect();
     found.sort();
@@ -187,7 +187,7 @@ async fn a_push_to_a_long_lived_stage_is_a_deployment_and_no_comment(
             assert_eq!(state, DeploymentState::Success);
             environment_url
         }
-        Wish::Comment(_) => panic!("a comment"),
+        Wish::Comment(_) | Wish::Reaction(_) => panic!("a comment"),
         Wish::Status(_) => None,
     });
     let page = "https://ci.example.com/apps/workshop/stages/dev".to_owned();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::notifications::notifications;
+use super::personal::personal;
 use super::profiles::{known_profile, profiles};
 use super::rules::rules;
 use super::services::services;
@@ -29,12 +30,13 @@ pub struct AppFile {
 /// it is not called wrong as well.
 pub(super) type Parts<K, V> = BTreeMap<K, Option<V>>;
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "app",
     "repository",
     "default_profile",
     "concurrency",
     "preview_limit",
+    "personal",
     "profiles",
     "services",
     "stages",
@@ -74,6 +76,7 @@ fn app_file(fields: &Fields<'_>, node: &Node) -> Option<AppFile> {
     let preview_limit = fields
         .optional("preview_limit")
         .map(|place| place.parsed(place.scalar().unwrap_or_default()));
+    let personal = fields.optional("personal").map(personal);
     let mut secrets = Secrets::new();
     let profiles = fields
         .required("profiles", "describe at least one, with its role_arn and region")
@@ -105,6 +108,10 @@ fn app_file(fields: &Fields<'_>, node: &Node) -> Option<AppFile> {
         },
         preview_limit: match preview_limit {
             Some(limit) => Some(limit?),
+            None => None,
+        },
+        personal: match personal {
+            Some(personal) => Some(personal?),
             None => None,
         },
         profiles: right(profiles),

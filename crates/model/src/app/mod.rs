@@ -17,6 +17,7 @@ mod lifetime;
 mod notifications;
 mod parameter;
 mod pattern;
+mod personal;
 mod profiles;
 mod remote;
 mod rule;
@@ -44,8 +45,8 @@ pub use remote::{InvalidRemote, RemoteParameter};
 pub use rule::{Destroy, Drafts, PreviewDeploy, PreviewRule, PreviewStageName, Rule, Trigger};
 pub use safeguard::{Level, Policy, Safeguard};
 pub use settings::{
-    Profile, SecretPlace, SecretSource, ServiceSettings, Settings, StageParameter, StageSettings,
-    Value,
+    PersonalSettings, Profile, SecretPlace, SecretSource, ServiceSettings, Settings,
+    StageParameter, StageSettings, Value,
 };
 pub use write::write;
 

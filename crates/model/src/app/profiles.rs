@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use super::file::{Parts, Secrets};
 use super::parameter::{Parameters, parameters};
+use super::personal::laptop;
 use super::safeguard::safeguards;
 use super::{Profile, SecretPlace};
 use crate::ProfileName;
 use crate::document::Cursor;
+
+const KEYS: [&str; 6] = ["role_arn", "external_id", "region", "laptop", "parameters", "safeguards"];
 
 pub(super) fn profiles(cursor: &Cursor<'_>, secrets: &mut Secrets) -> Parts<ProfileName, Profile> {
     let mut found = Parts::new();
@@ -41,8 +44,7 @@ pub(super) fn known_profile(
 
 /// The profile, still without its parameters.
 fn profile(cursor: &Cursor<'_>) -> Option<(Profile, Parameters)> {
-    let fields =
-        cursor.fields(&["role_arn", "external_id", "region", "parameters", "safeguards"])?;
+    let fields = cursor.fields(&KEYS)?;
     let role_arn = fields
         .required("role_arn", "write it like arn:aws:iam::123456789012:role/greenroom-deploy")
         .and_then(Cursor::parse);
@@ -55,6 +57,7 @@ fn profile(cursor: &Cursor<'_>) -> Option<(Profile, Parameters)> {
         Some(place) => parameters(place, &BTreeMap::new()),
         None => Some(Parameters::default()),
     };
+    let laptop = fields.optional("laptop").map_or(Some(Vec::new()), laptop);
     let external_id = match fields.optional("external_id") {
         Some(place) => Some(external_id(place)?),
         None => None,
@@ -63,6 +66,7 @@ fn profile(cursor: &Cursor<'_>) -> Option<(Profile, Parameters)> {
         role_arn: role_arn?,
         external_id,
         region: region?,
+        laptop: laptop?,
         parameters: BTreeMap::new(),
         safeguards: safeguards?,
     };

@@ -11,6 +11,7 @@ use super::{
     Rule, Safeguard,
 };
 use crate::notification::Receiver;
+use crate::permission::Role;
 use crate::stage::same_stage;
 use crate::{
     AppName, ParameterKey, ProfileName, ReceiverName, Region, RepositoryName, RoleArn, ServiceName,
@@ -30,6 +31,9 @@ pub struct Settings {
     /// How many previews live at once; `None`: one for every pull request that gets one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview_limit: Option<PreviewLimit>,
+    /// What holds of the stages that people have of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal: Option<PersonalSettings>,
     pub profiles: BTreeMap<ProfileName, Profile>,
     /// What the server decides about single services, in every stage.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -47,10 +51,19 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
     pub region: Region,
+    /// The roles that may work in its long-lived stages from their own machine; empty: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub laptop: Vec<Role>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<ParameterKey, Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub safeguards: Vec<Safeguard>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonalSettings {
+    /// How long one lives that nobody uses.
+    pub expires_after: Lifetime,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,19 +15,21 @@ use super::Settings;
 const WIDTH: usize = 100;
 const INDENT: usize = 2;
 
-const APP: [&str; 10] = [
+const APP: [&str; 11] = [
     "app",
     "repository",
     "default_profile",
     "concurrency",
     "preview_limit",
+    "personal",
     "profiles",
     "services",
     "stages",
     "rules",
     "notifications",
 ];
-const PROFILE: [&str; 5] = ["role_arn", "external_id", "region", "parameters", "safeguards"];
+const PROFILE: [&str; 6] =
+    ["role_arn", "external_id", "region", "laptop", "parameters", "safeguards"];
 const STAGE: [&str; 8] = [
     "profile",
     "promote_from",

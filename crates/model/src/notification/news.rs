@@ -125,7 +125,7 @@ impl News {
             repository: repository.clone(),
             stage: stage.map(|(name, _)| name.clone()),
             build,
-            headline: headline(state, &what, stage.map(|(name, _)| name)),
+            headline: headline(state, &what, stage),
             detail: detail(state, secrets),
             url,
             at,
@@ -197,8 +197,12 @@ fn event(state: &State) -> Event {
     }
 }
 
-fn headline(state: &State, what: &str, stage: Option<&StageName>) -> String {
-    let on = stage.map(|stage| format!(" on {stage}")).unwrap_or_default();
+fn headline(state: &State, what: &str, stage: Option<(&StageName, StageKind)>) -> String {
+    let on = stage.map(|(stage, _)| format!(" on {stage}")).unwrap_or_default();
+    let preview = match stage {
+        Some((_, StageKind::Personal)) => "personal stage",
+        Some((_, StageKind::Preview | StageKind::LongLived)) | None => "preview",
+    };
     match state {
         State::Failed { .. } => format!("{what} failed{on}"),
         State::Succeeded { mends: Some(number) } => {
@@ -217,10 +221,10 @@ fn headline(state: &State, what: &str, stage: Option<&StageName>) -> String {
             BuildOutcome::Succeeded | BuildOutcome::Failed => format!("{what} ended{on}"),
         },
         State::Expiring { at } => {
-            format!("The preview {what} is removed after {} unless somebody needs it", time(*at))
+            format!("The {preview} {what} is removed after {} unless somebody needs it", time(*at))
         }
-        State::Kept => format!("The preview {what} stays: somebody needs it"),
-        State::Removed => format!("The preview {what} is removed"),
+        State::Kept => format!("The {preview} {what} stays: somebody needs it"),
+        State::Removed => format!("The {preview} {what} is removed"),
         State::LeftOver { .. } => format!("The removal of {what} could not be completed"),
         State::Cleared => format!("What the removal of {what} had left is settled"),
         State::Drifted { .. } => format!("{what} was changed by hand"),

@@ -1,4 +1,4 @@
-//! When a preview that nobody needs is warned of and removed, and how often a removal is tried.
+//! When a stage that nobody needs is warned of and removed, and how often a removal is tried.
 
 use std::time::Duration;
 
@@ -31,6 +31,29 @@ impl Expiry {
         let ahead = (whole / 4).min(LONGEST_WARNING);
         Self { warn_at: later(whole - ahead), expires_at: later(whole) }
     }
+
+    /// The same, or this end if it is later, warned of as long ahead.
+    pub fn not_before(self, end: DateTime<Utc>) -> Self {
+        if end <= self.expires_at {
+            return self;
+        }
+        Self { warn_at: end - (self.expires_at - self.warn_at), expires_at: end }
+    }
+}
+
+/// What the end of a personal stage's time means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndOfTime {
+    /// Somebody was told that it would end.
+    Remove,
+    /// Nobody was: it is shown as expired, and stays until a person removes or uses it.
+    Show,
+}
+
+/// A preview's end is said where its pull request is. Of a personal stage only a message to
+/// whoever the app's notifications name says it ahead, so without one nothing is removed.
+pub fn at_end_of_personal(told: bool) -> EndOfTime {
+    if told { EndOfTime::Remove } else { EndOfTime::Show }
 }
 
 /// How long to wait after a removal that failed for the `failures`th time: two minutes, then twice
@@ -60,6 +83,20 @@ mod tests {
         assert_eq!((expiry.warn_at - active_at).num_seconds(), warned_after);
         let whole = lifetime.duration().as_secs();
         assert_eq!((expiry.expires_at - active_at).num_seconds().unsigned_abs(), whole);
+    }
+
+    #[test]
+    fn a_preview_that_is_to_be_kept_longer_is_warned_of_as_long_ahead() {
+        let expiry = Expiry::of("4d".parse().expect("a lifetime"), DateTime::UNIX_EPOCH);
+        let day = |days| DateTime::UNIX_EPOCH + TimeDelta::days(days);
+        assert_eq!(expiry.not_before(day(3)), expiry);
+        assert_eq!(expiry.not_before(day(14)), Expiry { warn_at: day(13), expires_at: day(14) });
+    }
+
+    #[test]
+    fn a_personal_stage_of_whose_end_nobody_was_told_is_shown_and_not_removed() {
+        assert_eq!(at_end_of_personal(true), EndOfTime::Remove);
+        assert_eq!(at_end_of_personal(false), EndOfTime::Show);
     }
 
     #[test]

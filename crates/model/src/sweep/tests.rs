@@ -32,6 +32,11 @@ fn verdict(place: &Place) -> Verdict {
     judge(&stack(), place, at(100))
 }
 
+#[test]
+fn what_says_that_it_is_of_somebodys_own_stage_is_their_affair() {
+    assert_eq!(verdict(&Place::Personal), Verdict::Known);
+}
+
 fn why(place: &Place) -> String {
     match verdict(place) {
         Verdict::Orphan(why) => why.to_string(),

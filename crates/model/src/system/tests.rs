@@ -32,6 +32,20 @@ fn a_worker_that_is_gone_for_a_day_is_not_missed() {
     assert_eq!(Presence::of(at(-60 * 25), at(0)), Presence::Gone);
 }
 
+#[test]
+fn comments_that_cannot_be_acted_upon_say_why() {
+    let why = "GitHub cannot be reached: it answers 502";
+    let facts = |minutes| CommentFacts { troubled: 2, oldest_at: at(minutes), why };
+    let verdict = comments(&facts(-10), at(0));
+    assert_eq!(verdict.health, Health::Degraded);
+    assert_eq!(
+        verdict.reason,
+        "2 comments on pull requests cannot be acted upon, for 10 min: GitHub cannot be reached: it \
+         answers 502."
+    );
+    assert_eq!(comments(&facts(-61), at(0)).health, Health::Failing);
+}
+
 #[rstest]
 #[case(0, 0, None, 2, Health::Ok, "Nothing waits; 0 jobs running.")]
 #[case(3, 2, Some(-10), 0, Health::Ok, "3 jobs queued, the oldest for 10 min; 2 jobs running.")]

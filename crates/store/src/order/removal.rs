@@ -15,7 +15,7 @@ use model::worker_api::RemoveHow;
 use model::{BuildId, InstanceId, JobId, StageId};
 use sqlx::PgConnection;
 
-use super::{Moment, Order, insert};
+use super::{Moment, Order, insert, personal};
 use crate::app::App;
 use crate::build::Build;
 use crate::error::{Error, Result};
@@ -65,7 +65,15 @@ pub async fn removal(
     at: Moment<'_>,
 ) -> Result<Removal> {
     allowed(stage, wanted.event)?;
-    let Some(latest) = build::latest_on(conn, stage.id).await? else {
+    let own = match stage.kind {
+        StageKind::Personal => personal::source(conn, stage).await?,
+        StageKind::LongLived | StageKind::Preview => None,
+    };
+    let source = match own {
+        Some(source) => Some(source),
+        None => build::latest_on(conn, stage.id).await?.map(|latest| latest.source),
+    };
+    let Some(source) = source else {
         stage::set_state(conn, stage.id, StageState::Closed, at.now).await?;
         return Ok(Removal::NothingThere);
     };
@@ -85,7 +93,7 @@ pub async fn removal(
         event: wanted.event,
         purpose: Purpose::Remove,
         stage: Some(stage.id),
-        source: Source { title, ..latest.source },
+        source: Source { title, ..source },
         forced: false,
         services: None,
         preview_deploy: PreviewDeploy::default(),
@@ -102,7 +110,7 @@ fn allowed(stage: &Stage, event: BuildEvent) -> Result<()> {
     match (stage.kind, event) {
         (StageKind::Preview, _)
         | (StageKind::LongLived | StageKind::Personal, BuildEvent::Manual)
-        // a person's removal that failed
+        // a person's removal that failed, or one whose end was said ahead
         | (StageKind::Personal, BuildEvent::Schedule) => Ok(()),
         (
             StageKind::Personal,

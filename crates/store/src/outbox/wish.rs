@@ -1,6 +1,7 @@
-//! What may be wanted of GitHub: three kinds of things, each with the key of its row.
+//! What may be wanted of GitHub: four kinds of things, each with the key of its row.
 
 use model::CommitSha;
+use model::comment::command::Reaction;
 use model::status::Status;
 use model::status::deployment::{DeploymentState, Lasting};
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,16 @@ pub enum Wish {
     Status(StatusWish),
     Comment(CommentWish),
     Deployment(DeploymentWish),
+    Reaction(ReactionWish),
+}
+
+/// What is put under somebody's comment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReactionWish {
+    /// GitHub's number of the comment.
+    pub comment: i64,
+    pub pull_request: i64,
+    pub content: Reaction,
 }
 
 /// A status of a commit, with the page it points to.
@@ -51,6 +62,7 @@ impl Wish {
             Self::Status(_) => "status",
             Self::Comment(_) => "comment",
             Self::Deployment(_) => "deployment",
+            Self::Reaction(_) => "reaction",
         }
     }
 
@@ -60,6 +72,7 @@ impl Wish {
             Self::Status(status) => status.commit.to_string(),
             Self::Comment(comment) => comment.pull_request.to_string(),
             Self::Deployment(deployment) => deployment.build.to_string(),
+            Self::Reaction(reaction) => reaction.comment.to_string(),
         }
     }
 
@@ -69,6 +82,7 @@ impl Wish {
             Self::Status(status) => &status.status.context,
             Self::Comment(comment) => &comment.marker,
             Self::Deployment(deployment) => &deployment.environment,
+            Self::Reaction(reaction) => reaction.content.as_str(),
         }
     }
 
@@ -82,6 +96,7 @@ impl Wish {
             Self::Deployment(wish) => {
                 format!("deployment to {}: {}", wish.environment, wish.state.as_str())
             }
+            Self::Reaction(wish) => format!("reaction {} to a comment", wish.content.as_str()),
         }
     }
 }

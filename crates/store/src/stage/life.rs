@@ -73,6 +73,19 @@ pub async fn used(
     Ok(())
 }
 
+/// Somebody wants a preview kept until then at least; a wish for longer stands.
+pub async fn keep_until(conn: &mut PgConnection, id: StageId, until: DateTime<Utc>) -> Result<()> {
+    let done = sqlx::query(
+        "update stage set kept_until = greatest(kept_until, $2)
+         where id = $1 and kind = 'preview' and state <> 'closed'",
+    )
+    .bind(id)
+    .bind(until)
+    .execute(conn)
+    .await?;
+    met(&done, || format!("open preview {id}"))
+}
+
 /// The rule of a preview gives it another time to live; nobody has used it for that. What was said
 /// of its end is said anew if that is another.
 pub async fn reschedule(

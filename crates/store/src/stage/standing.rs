@@ -52,7 +52,8 @@ impl Stage {
     /// When a preview ends that somebody needs at this time, and nobody after it; `None`: never.
     pub fn expiry_in(&self, settings: &Settings, active_at: DateTime<Utc>) -> Option<Expiry> {
         let lifetime = self.preview_rule_in(settings)?.expires_after?;
-        Some(Expiry::of(lifetime, active_at))
+        let expiry = Expiry::of(lifetime, active_at);
+        Some(self.kept_until.map_or(expiry, |until| expiry.not_before(until)))
     }
 
     /// The stage whose services are not deployed here as long as they are the same there.

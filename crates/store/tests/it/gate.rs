@@ -1,14 +1,18 @@
 //! Questions and answers, freezes, the time of the next look, and what was done by whom.
 
 use chrono::TimeDelta;
+use model::app::Settings;
 use model::approval::{ApprovalState, Ask, Asked};
 use model::freeze::Frozen;
 use model::job::{JobEvent, JobKind, JobState};
 use model::permission::Role;
+use model::{AppId, BuildId};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
+use store::app::App;
 use store::approval::{self, Answer};
 use store::audit::{self, About, Deed, Entry, Filter, Via};
+use store::gate::{self, Gates};
 use store::{build, freeze, job};
 
 use crate::support::{at, claim, id, instance, new_build, region, settle, sha, world};
@@ -96,11 +100,69 @@ async fn a_build_is_looked_at_when_its_time_has_come(pool: PgPool) {
     assert_eq!(build::get(&mut conn, build).await.unwrap().state, build::BuildState::Finished);
 }
 
-async fn deploy(
-    conn: &mut PgConnection,
-    build: model::BuildId,
-    at_: model::InstanceId,
-) -> model::JobId {
+/// An app whose stage `prod` has an approver, and a build of it with a deploy that waits.
+async fn guarded(conn: &mut PgConnection) -> (App, BuildId) {
+    let mut shown =
+        serde_json::to_value(crate::support::settings("workshop", "acme/workshop")).unwrap();
+    shown["stages"] = json!({ "prod": { "profile": "development", "approvers": ["ann"] } });
+    let settings: Settings = serde_json::from_value(shown).unwrap();
+    let app = store::app::put(conn, AppId(id()), &settings, at(0)).await.unwrap();
+    let stage = crate::support::stage(conn, app, "prod").await;
+    let build = crate::support::build(conn, app, stage).await;
+    let place = instance(conn, stage, "restapi").await;
+    let held = deploy(conn, build, place).await;
+    job::transition(conn, held, &JobEvent::Held, at(1)).await.unwrap();
+    (store::app::get(conn, app).await.unwrap(), build)
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_question_is_answered_as_it_stands_or_says_why_it_cannot_be(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let (app, build) = guarded(&mut conn).await;
+    let commit = sha('a');
+    let found = build::deploying(&mut conn, app.id, &commit).await.unwrap();
+    assert_eq!(found.iter().map(|build| build.id).collect::<Vec<_>>(), [build]);
+    assert!(build::deploying(&mut conn, app.id, &sha('b')).await.unwrap().is_empty());
+    let look = async |conn: &mut PgConnection, now: i64| {
+        let build = build::get(conn, build).await.unwrap();
+        let jobs = job::list(conn, build.id).await.unwrap();
+        let gates = Gates::load(conn, &app, &build, at(now)).await.unwrap().unwrap();
+        (build, jobs, gates)
+    };
+    let refusal = async |conn: &mut PgConnection, now: i64| {
+        let (build, jobs, gates) = look(conn, now).await;
+        gate::question(&build, &gates, &jobs, false, at(now)).unwrap_err().to_string()
+    };
+    let said = refusal(&mut conn, 2).await;
+    assert!(said.contains("is not packaged as a whole yet"), "{said}");
+
+    let (_, jobs, gates) = look(&mut conn, 2).await;
+    let asked = gates.ask(&jobs).unwrap();
+    let question = id();
+    approval::ask(&mut conn, question, build, &asked, Some(at(100)), at(3)).await.unwrap();
+    let said = refusal(&mut conn, 100).await;
+    assert!(said.contains("start a new build to ask again"), "{said}");
+    let (row, jobs, gates) = look(&mut conn, 4).await;
+    let kept = gate::question(&row, &gates, &jobs, false, at(4)).unwrap();
+    assert_eq!(kept.id, question);
+    gate::approve(&mut conn, &gates, kept, "ann", at(4)).await.unwrap();
+    let given = approval::of_build(&mut conn, build).await.unwrap().remove(0).approval;
+    assert_eq!((given.state, given.decided_by.as_deref()), (ApprovalState::Approved, Some("ann")));
+    assert_eq!(given.expires_at, gates.expiry());
+    let said = refusal(&mut conn, 5).await;
+    assert!(said.contains("is approved already, by ann"), "{said}");
+    let (row, jobs, gates) = look(&mut conn, 5).await;
+    let again = gate::question(&row, &gates, &jobs, true, at(5)).unwrap();
+    gate::approve(&mut conn, &gates, again, "bob", at(5)).await.unwrap();
+    let given = approval::of_build(&mut conn, build).await.unwrap().remove(0).approval;
+    assert_eq!(given.decided_by.as_deref(), Some("ann"), "it was given once");
+
+    build::request_cancel(&mut conn, build, "no more", at(6)).await.unwrap();
+    let said = refusal(&mut conn, 7).await;
+    assert!(said.contains("has ended (no more): its approval is void"), "{said}");
+}
+
+async fn deploy(conn: &mut PgConnection, build: BuildId, at_: model::InstanceId) -> model::JobId {
     crate::support::job(conn, build, JobKind::Deploy, Some(at_)).await
 }
 

@@ -1,11 +1,13 @@
 //! The outbox: the newest wish about each thing that GitHub shows, until GitHub has it.
 
 use model::RepositoryName;
+use model::comment::command::Reaction;
 use model::status::deployment::{DeploymentState, Lasting};
 use model::status::{Status, StatusState};
 use sqlx::{PgConnection, PgPool};
 use store::outbox::{
-    self, CommentWish, DeploymentWish, OutboxRow, Retire, StatusWish, Urgency, Want, Wish,
+    self, CommentWish, DeploymentWish, OutboxRow, ReactionWish, Retire, StatusWish, Urgency, Want,
+    Wish,
 };
 
 use crate::support::{at, id, sha};
@@ -75,7 +77,7 @@ async fn deployments(conn: &mut PgConnection) -> Vec<(String, i64, DeploymentSta
         .into_iter()
         .filter_map(|row| match row.wish {
             Wish::Deployment(wish) => Some((wish.environment, wish.build, wish.state)),
-            Wish::Status(_) | Wish::Comment(_) => None,
+            Wish::Status(_) | Wish::Comment(_) | Wish::Reaction(_) => None,
         })
         .collect();
     found.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
@@ -84,6 +86,20 @@ async fn deployments(conn: &mut PgConnection) -> Vec<(String, i64, DeploymentSta
 
 async fn due(conn: &mut PgConnection, now: i64) -> Vec<OutboxRow> {
     outbox::due(conn, at(now), 10).await.unwrap()
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_comment_gets_each_reaction_once(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let reaction = |content| Wish::Reaction(ReactionWish { comment: 11, pull_request: 7, content });
+    let (yes, no) = (reaction(Reaction::PlusOne), reaction(Reaction::MinusOne));
+    assert!(wished(&mut conn, 0, &yes, Urgency::Now, 1).await);
+    assert!(!wished(&mut conn, 0, &yes, Urgency::Now, 2).await);
+    assert!(wished(&mut conn, 0, &no, Urgency::Now, 3).await);
+    let rows = due(&mut conn, 10).await;
+    let kept: Vec<_> = rows.iter().map(|row| (&row.wish, row.wish.what())).collect();
+    let what = |content: &str| format!("reaction {content} to a comment");
+    assert_eq!(kept, [(&yes, what("+1")), (&no, what("-1"))]);
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]

@@ -41,6 +41,9 @@ async fn a_person_is_github_s_number_and_a_login_belongs_to_one(pool: PgPool) {
     assert_eq!(before.login.as_str(), "renamed_1", "the account that took the login has it");
     assert!(person::is_login(&mut conn, "ada-L").await.unwrap());
     assert!(!person::is_login(&mut conn, "ada").await.unwrap());
+    let found = person::find_by_github_id(&mut conn, 2).await.unwrap();
+    assert_eq!(found.map(|person| person.id), Some(other.id));
+    assert_eq!(person::find_by_github_id(&mut conn, 3).await.unwrap(), None);
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]

@@ -2,6 +2,7 @@
 
 use model::app::Settings;
 use model::build::{BuildEvent, Purpose};
+use model::comment::command::Span;
 use model::job::JobKind;
 use model::rule::Preview;
 use model::stage::{Expiry, StageKind, StageState};
@@ -58,6 +59,48 @@ async fn built(conn: &mut PgConnection, app: &App, stage: &Stage, seconds: i64) 
         delivery: None,
     };
     order::build(conn, order, moment(seconds)).await.unwrap();
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_preview_that_somebody_wants_for_longer_is_kept_until_then_whoever_pushes_meanwhile(
+    pool: PgPool,
+) {
+    let mut conn = pool.acquire().await.unwrap();
+    let app = app(&mut conn, weekly(), None).await;
+    let preview = support::preview(&mut conn, &app, "x", Some(7), moment(0)).await;
+    built(&mut conn, &app, &preview, 0).await;
+    let preview = stage::get(&mut conn, preview.id).await.unwrap();
+    let marked = support::settle(&mut conn).await;
+    let whole = order::extend(&mut conn, &app, &preview, Span::WholeTime, at(DAY)).await.unwrap();
+    assert_eq!(whole.expires_at, Some(at(8 * DAY)));
+    assert_eq!(support::settle(&mut conn).await, marked, "what GitHub shows is found anew");
+    let longer = order::extend(&mut conn, &app, &whole, Span::Days(30), at(DAY)).await.unwrap();
+    assert_eq!(longer.expires_at, Some(at(31 * DAY)));
+    // a shorter wish and a push take nothing of it, nor does another look at the settings
+    let shorter = order::extend(&mut conn, &app, &longer, Span::Days(2), at(DAY)).await.unwrap();
+    assert_eq!(shorter.expires_at, Some(at(31 * DAY)));
+    built(&mut conn, &app, &preview, 2 * DAY).await;
+    order::reschedule(&mut conn, &app).await.unwrap();
+    let row = stage::get(&mut conn, preview.id).await.unwrap();
+    assert_eq!((row.expires_at, row.kept_until), (Some(at(31 * DAY)), Some(at(31 * DAY))));
+    assert_eq!(stage::take_due(&mut conn, at(30 * DAY - 1)).await.unwrap(), None);
+    built(&mut conn, &app, &preview, 30 * DAY).await;
+    let row = stage::get(&mut conn, preview.id).await.unwrap();
+    assert_eq!(row.expires_at, Some(at(37 * DAY)));
+
+    stage::set_state(&mut conn, preview.id, StageState::Removing, at(31 * DAY)).await.unwrap();
+    let removing = stage::get(&mut conn, preview.id).await.unwrap();
+    let refused = order::extend(&mut conn, &app, &removing, Span::WholeTime, at(31 * DAY)).await;
+    assert!(refused.unwrap_err().to_string().contains("is being removed: push to its branch"));
+    assert!(order::removable(&row).is_ok());
+    let refused = order::removable(&removing).unwrap_err().to_string();
+    assert!(refused.contains("is being removed already"), "{refused}");
+    let lasting = new_stage(app.id, "staging", StageKind::LongLived);
+    stage::insert(&mut conn, &lasting).await.unwrap();
+    assert!(stage::keep_until(&mut conn, lasting.id, at(0)).await.is_err(), "it is no preview");
+    let lasting = stage::get(&mut conn, lasting.id).await.unwrap();
+    let refused = order::removable(&lasting).unwrap_err().to_string();
+    assert!(refused.contains("is a long-lived stage of the settings"), "{refused}");
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]

@@ -42,6 +42,20 @@ async fn an_event_that_comes_late_changes_nothing(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]
+async fn it_is_known_since_when_the_head_is_what_it_is(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let app = app(&mut conn).await;
+    let mut since = Vec::new();
+    for (commit, seconds) in [('a', 10), ('a', 20), ('b', 30), ('b', 31), ('a', 40)] {
+        let heard = Heard { commit: sha(commit), ..heard(7, seconds) };
+        pull_request::note(&mut conn, app, &heard).await.unwrap();
+        let known = pull_request::find(&mut conn, app, 7).await.unwrap().unwrap();
+        since.push(known.head_since);
+    }
+    assert_eq!(since, [10, 10, 30, 30, 40].map(at));
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
 async fn a_branch_that_is_gone_takes_its_pull_requests_with_it_until_they_are_heard_of_again(
     pool: PgPool,
 ) {

@@ -130,6 +130,7 @@ pub(crate) async fn returned(
         who: Who::Person { person: Box::new(person), known, by: By::Session(session) },
         via: Via::Page,
         from: address(&from),
+        once: None,
     };
     entered(&state, &mut tx, &caller, json!({ "with": "GitHub" })).await?;
     tx.commit().await.map_err(Error::internal)?;

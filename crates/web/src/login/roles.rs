@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
-use model::people::{Known, Named};
+use model::people::{Given, Known};
 use model::permission::{Rights, Role};
 use model::{AppId, Login, TeamName};
 use store::app::App;
@@ -112,10 +112,7 @@ impl Asking<'_> {
 
     /// The teams that any setting names, by their key.
     fn teams(&self) -> BTreeMap<String, TeamName> {
-        let configured = self.state.settings.login.roles.iter().filter_map(|(one, _)| match one {
-            Named::Person(_) => None,
-            Named::Team(team) => Some(team.clone()),
-        });
+        let configured = self.state.settings.login.roles.teams().cloned();
         let approvers = self
             .apps
             .iter()
@@ -148,25 +145,22 @@ impl Asking<'_> {
 
     /// The strongest role that the configuration gives.
     fn server_role(&self, login: &Login, teams: &[(TeamName, Look<()>)]) -> Look<FoundRole> {
-        for (named, role) in self.state.settings.login.roles.iter() {
-            let look = match named {
-                Named::Person(named) if named.key() == login.key() => Look::Found(()),
-                Named::Person(_) => Look::Nothing,
-                Named::Team(named) => {
-                    let team = teams.iter().find(|(team, _)| team.key() == named.key());
-                    team.map_or(Look::Nothing, |(_, look)| look.clone())
-                }
-            };
-            match look {
-                Look::Found(()) => {
-                    let source = format!("the configuration names {named}");
-                    return Look::Found(FoundRole { role, source });
-                }
-                Look::Unknown => return Look::Unknown,
-                Look::Nothing => {}
+        let is_in = |wanted: &TeamName| {
+            let team = teams.iter().find(|(team, _)| team.key() == wanted.key());
+            match team.map_or(&Look::Nothing, |(_, look)| look) {
+                Look::Found(()) => Some(true),
+                Look::Nothing => Some(false),
+                Look::Unknown => None,
             }
+        };
+        match self.state.settings.login.roles.given(login, is_in) {
+            Given::Role(role, named) => {
+                let source = format!("the configuration names {named}");
+                Look::Found(FoundRole { role, source })
+            }
+            Given::Nothing => Look::Nothing,
+            Given::Unknown(_) => Look::Unknown,
         }
-        Look::Nothing
     }
 
     async fn app_roles(&mut self, person: &Person, login: &Login) -> Vec<(AppId, Look<FoundRole>)> {

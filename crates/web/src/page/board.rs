@@ -53,6 +53,8 @@ struct AppView {
     previews: Vec<StageView>,
     /// Beyond those that are shown.
     more_previews: usize,
+    /// Stages that people have of their own.
+    personal: Vec<StageView>,
     may_build: bool,
 }
 
@@ -164,8 +166,10 @@ fn views(
                 .chain(forgotten.map(|row| ground.view(row)))
                 .collect();
             let mut previews: Vec<&BoardRow> =
-                rows.iter().copied().filter(|row| row.kind != StageKind::LongLived).collect();
+                rows.iter().copied().filter(|row| row.kind == StageKind::Preview).collect();
             previews.sort_by_key(|row| std::cmp::Reverse(row.active_at));
+            let personal = rows.iter().filter(|row| row.kind == StageKind::Personal);
+            let personal = personal.map(|row| ground.view(row)).collect();
             AppView {
                 name: app.name.to_string(),
                 repository: app.repository.to_string(),
@@ -176,6 +180,7 @@ fn views(
                     .take(PREVIEWS_SHOWN)
                     .map(|row| ground.view(row))
                     .collect(),
+                personal,
                 may_build,
             }
         })

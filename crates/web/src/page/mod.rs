@@ -25,6 +25,7 @@ mod orphans;
 mod place;
 mod previews;
 mod reconcile;
+mod reference;
 mod settings;
 pub(crate) mod setup;
 mod shell;
@@ -68,6 +69,7 @@ pub(crate) fn routes() -> Routes {
         .get("/previews", Needs::Somebody, previews::show)
         .get("/styleguide", Needs::Somebody, styleguide::show)
         .merge(system::routes())
+        .merge(reference::routes())
         .get("/audit", Needs::Somewhere(READERS), audit::show)
         .get("/members", Needs::Somewhere(Action::Configure), members::show)
         .post("/members/{id}/check", Needs::Somewhere(Action::Configure), members::check)

@@ -7,6 +7,7 @@
 mod drift;
 mod history;
 mod instance;
+mod laptop;
 pub(super) mod order;
 mod settings;
 
@@ -18,6 +19,7 @@ use axum::response::Html;
 use chrono::{DateTime, Utc};
 use model::freeze::Frozen;
 use model::permission::Action;
+use model::personal::Owner;
 use model::stage::{StageKind, StageState};
 use model::worker_api::RemoveHow;
 use model::{DeploymentId, StageId, StageName};
@@ -31,6 +33,7 @@ use uuid::Uuid;
 use self::drift::Drift;
 use self::history::{Entry, History};
 use self::instance::{Elsewhere, InstanceView, Place};
+use self::laptop::LaptopLine;
 use self::settings::{ParameterView, SafeguardView, ValueView};
 use super::frozen::FrozenView;
 use super::live;
@@ -84,6 +87,12 @@ struct StagePage {
     left_over: Option<LeftOver>,
     /// When it is removed if nobody needs it before.
     expires: Option<Time>,
+    /// Of a personal stage: whose it is, and when they last used it.
+    owner: Option<(String, Time)>,
+    /// Since when its time is over, though nobody was told.
+    expired: Option<Time>,
+    /// What people ran on it from their own machines.
+    laptop: Vec<LaptopLine>,
     /// The caller may put that off.
     extendable: bool,
     /// Something was deployed that it could go back to.
@@ -143,8 +152,11 @@ pub(super) async fn show(
     let history = store::deployment::list(&mut conn, stage.id, before, HISTORY + 1).await?;
     let by_hand = store::freeze::of(&mut conn, stage.id).await?;
     let looks = store::drift::of_stage(&mut conn, stage.id).await?;
+    let personal = store::personal::of(&mut conn, stage.id).await?;
+    let sessions = store::personal::list(&mut conn, stage.id, HISTORY).await?;
     let seen = live::board_version(&mut conn).await?;
     drop(conn);
+    let personal_owner = personal.as_ref().map(store::personal::Personal::owner);
     let shown = usize::try_from(HISTORY).unwrap_or(usize::MAX);
     let more = history.len() > shown;
     let url = format!("/apps/{}/stages/{}", app.name, stage.name);
@@ -156,7 +168,9 @@ pub(super) async fn show(
     let freezes = api::stages::freezes(&state, &app, &stage, by_hand.as_ref());
     let (profile, profile_settings) = stage.profile_in(&app.settings);
     let may_build = caller.allows(Action::Build, &app.name);
-    let deployable = may_build && stage.state == StageState::Active;
+    // a personal one is deployed by its owner, from their own machine
+    let deployable =
+        may_build && stage.state == StageState::Active && stage.kind != StageKind::Personal;
     let history =
         History { app: &app.name, stage_url: &url, instances: &instances, deployable, now }
             .entries(history.into_iter().take(shown).collect());
@@ -212,19 +226,39 @@ pub(super) async fn show(
         frozen: freezes.iter().map(|freeze| FrozenView::of(freeze, now)).collect(),
         freezing: freezing(&caller, &app, &stage, by_hand.filter(|frozen| frozen.holds(now))),
         left_over: LeftOver::of(&stage, now),
-        expires: stage.expires_at.map(|at| Time::new(at, now)),
+        expires: match &personal {
+            Some(own) => own.expires_at.filter(|_| own.expired_at.is_none()),
+            None => stage.expires_at,
+        }
+        .map(|at| Time::new(at, now)),
+        owner: personal.as_ref().map(|own| (own.owner.clone(), Time::new(own.used_at, now))),
+        expired: personal.and_then(|own| own.expired_at).map(|at| Time::new(at, now)),
+        laptop: laptop::lines(
+            sessions,
+            state.settings.git_url.trim_end_matches('/'),
+            app.repository.as_str(),
+            now,
+        ),
         extendable: deployable && stage.expires_at.is_some(),
         rollbackable: history.iter().any(|one| one.rollback.is_some()),
         history,
         promote_from: own.and_then(|own| own.promote_from.as_ref()).map(ToString::to_string),
-        lookable: deployable,
+        lookable: may_build && stage.state == StageState::Active,
         removable: may_build
+            && may_end(&caller, &app, personal_owner.as_ref())
             && stage.kind != StageKind::LongLived
             && matches!(stage.state, StageState::Active | StageState::RemoveFailed),
         buildable: deployable,
         usual_branch: settings::branch(&app.settings, &stage).unwrap_or_default(),
     };
     html(&page)
+}
+
+/// A personal stage is removed by its owner, or by an admin.
+fn may_end(caller: &Caller, app: &App, owner: Option<&Owner>) -> bool {
+    let Some(owner) = owner else { return true };
+    caller.allows(Action::Configure, &app.name)
+        || api::personal::owner(caller).is_some_and(|own| own.is(owner))
 }
 
 /// A freeze by hand is ended by those who may; a stage that nobody froze is frozen by whoever may
@@ -265,6 +299,7 @@ pub(super) async fn find(conn: &mut PgConnection, app: &App, name: &str) -> Resu
             active_at: app.updated_at,
             warned_at: None,
             expires_at: None,
+            kept_until: None,
             remove_how: RemoveHow::Careful,
             remove_failures: 0,
             left_over: None,

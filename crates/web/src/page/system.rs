@@ -12,9 +12,7 @@ use axum::extract::{Extension, Form, State as Extract};
 use axum::response::{Html, Redirect};
 use model::permission::{Action, Scope};
 use serde::Deserialize;
-use serde_json::json;
 use store::app::App;
-use store::audit::Deed;
 
 use self::delivery::DeliveryRow;
 use self::notification::NotificationRow;
@@ -25,9 +23,8 @@ use super::reconcile::{PartView, parts};
 use super::view::Badge;
 use super::{Shell, html};
 use crate::api;
-use crate::audit::{self, Did};
 use crate::auth::Caller;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::rights::{Needs, Routes};
 use crate::state::State;
 use crate::system::look;
@@ -143,11 +140,6 @@ async fn hurry(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Redirect> {
-    let mut tx = state.db.begin().await?;
-    let count = store::system::hurry(&mut tx, state.now()).await?;
-    let did = Did::of_server(Deed::Hurry).detail(json!({ "count": count }));
-    audit::record(&state, &mut tx, &caller, did).await?;
-    tx.commit().await.map_err(Error::internal)?;
-    state.signals.wake_engine();
+    api::outbox::hurry_up(&state, &caller).await?;
     Ok(Redirect::to("/system#outbox"))
 }

@@ -80,7 +80,7 @@ pub(crate) async fn held(mut request: Request, next: Next) -> Response {
 
 pub(crate) fn caller(from: Option<std::net::IpAddr>) -> Caller {
     let rights = Rights::everywhere(Role::Admin);
-    Caller { name: WHO.into(), rights, who: Who::Setup, via: Via::Page, from }
+    Caller { name: WHO.into(), rights, who: Who::Setup, via: Via::Page, from, once: None }
 }
 
 fn is_to_sign_in(response: &Response) -> bool {

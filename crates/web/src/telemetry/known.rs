@@ -130,6 +130,12 @@ pub(super) const KNOWN: &[Known] = &[
         first: First::Only(&[("kind", "status"), ("outcome", "sent")]),
     },
     Known {
+        name: "greenroom_comment_commands_total",
+        kind: Kind::Counter,
+        help: "What people asked for in comments, by what came of it.",
+        first: First::Only(&[("outcome", "done")]),
+    },
+    Known {
         name: "greenroom_github_requests_total",
         kind: Kind::Counter,
         help: "Calls of GitHub by this process.",

@@ -17,13 +17,14 @@ use store::job::{Job, Work};
 use store::stage::Stage;
 
 use super::{approved, change, outside, target};
+use crate::error::Error;
 use crate::state::State;
 
 /// The trust of a job whose commit nobody with write access made.
 const FORK: &str = "fork";
 
 /// Why a claimed job cannot be handed out.
-pub(super) enum Unassignable {
+pub(crate) enum Unassignable {
     /// It never can: the job fails with this reason.
     Fails(String),
     Store(store::Error),
@@ -45,7 +46,16 @@ impl From<store::Error> for Unassignable {
     }
 }
 
-pub(super) type Assigned<T> = Result<T, Unassignable>;
+impl From<Unassignable> for Error {
+    fn from(unassignable: Unassignable) -> Self {
+        match unassignable {
+            Unassignable::Fails(why) => Self::Conflict(why),
+            Unassignable::Store(error) => error.into(),
+        }
+    }
+}
+
+pub(crate) type Assigned<T> = Result<T, Unassignable>;
 
 pub(super) async fn build(
     state: &State,

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use aws::Credentials;
 use aws::role::{AssumeRole, SessionScope, session_name};
 use axum::Json;
 use axum::extract::{Path, State as Extract};
@@ -27,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::extract::segment;
 use crate::state::State;
 
-const SESSION: Duration = Duration::from_secs(60 * 60);
+pub(crate) const SESSION: Duration = Duration::from_secs(60 * 60);
 
 pub(super) async fn mint(
     Extract(state): Extract<State>,
@@ -36,21 +37,30 @@ pub(super) async fn mint(
 ) -> Result<Json<AwsCredentials>> {
     let id: JobId = segment("job", &id)?;
     let request = request(&state, id, held.attempt).await?;
+    Ok(Json(told(minted(&state, request).await?)))
+}
+
+/// What AWS says when it refuses is passed on.
+pub(crate) async fn minted(state: &State, request: AssumeRole) -> Result<Credentials> {
     let role = request.role_arn.clone();
-    let minted = state.minter.mint(request).await.map_err(|error| {
+    state.minter.mint(request).await.map_err(|error| {
         tracing::warn!(role, %error, "no credentials");
         if error.is_transient() {
             Error::Upstream(error.to_string())
         } else {
             Error::Forbidden(error.to_string())
         }
-    })?;
-    Ok(Json(AwsCredentials {
+    })
+}
+
+/// As they go over the wire to whoever may have them.
+pub(crate) fn told(minted: Credentials) -> AwsCredentials {
+    AwsCredentials {
         access_key_id: minted.access_key_id,
         secret_access_key: minted.secret_access_key.expose_secret().to_owned(),
         session_token: minted.session_token.expose_secret().to_owned(),
         expires_at: minted.expires_at,
-    }))
+    }
 }
 
 async fn request(state: &State, id: JobId, attempt: i32) -> Result<AssumeRole> {

@@ -6,16 +6,16 @@
 
 mod approved;
 mod artifact;
-mod assignment;
+pub(crate) mod assignment;
 mod change;
 mod claim;
-mod credentials;
+pub(crate) mod credentials;
 mod effect;
 mod finish;
 mod job;
 mod outside;
 mod progress;
-mod target;
+pub(crate) mod target;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State as Extract};

@@ -34,7 +34,7 @@ pub(super) fn for_test(app: &App, stage: &Stage) -> Target {
 
 /// The target of a job that works with the stage's role; without a region of its own it works in
 /// the profile's.
-pub(super) async fn whole(
+pub(crate) async fn whole(
     state: &State,
     conn: &mut PgConnection,
     app: &App,

@@ -81,6 +81,8 @@ impl Ground {
             ("{number}", "1"),
             ("{stage}", "staging"),
             ("{guid}", GUID),
+            ("{profile}", "development"),
+            ("{operation}", "listApps"),
             ("{id}", &id),
         ]
         .iter()

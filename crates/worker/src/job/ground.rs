@@ -12,6 +12,7 @@ use aws::Parameters;
 use model::job::FailureKind;
 use model::output::{self, Published};
 use model::pipeline::{Framework, Service};
+use model::plugin;
 use model::worker_api::{Parameter, Target};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -19,7 +20,6 @@ use super::context::Job;
 use super::environment::Scene;
 use super::halt::Halt;
 use super::session;
-use crate::framework::serverless::plugin;
 
 const OUTPUTS_FILE: &str = "outputs.json";
 const PLUGIN_DIRECTORY: &str = "plugin";

@@ -1,51 +1,30 @@
 //! What a deployed service publishes for others to read.
 //!
-//! What always holds: what CloudFormation says is published under its own names; the outputs that
-//! the Serverless Framework's plugin left in the package come in their place; a helper output of
-//! the plugin's is never shown. What a command publishes is read up to a limit and never followed
+//! What always holds: what the outputs of the stacks and those that the Serverless Framework's plugin
+//! left in the package come to, [`Declared`] says. What a command publishes is read up to a limit and never followed
 //! out of the room.
 
 use std::collections::BTreeMap;
 
 use model::job::Failure;
-use serde::Deserialize;
+use model::output::Declared;
+use model::plugin::OUTPUTS_FILE;
 
 use crate::detect::configuration;
 use crate::git::{Workspace, WorkspaceError};
 
-/// Written by the plugin at package time.
-const OUTPUTS_FILE: &str = "greenroom-outputs.json";
-/// The plugin's helper outputs begin so.
-const HELPER: &str = "GreenroomOutput";
 /// In the steps' home: a custom deploy command publishes by it.
 pub(super) const PUBLISH_FILE: &str = "greenroom-publish";
 const FILE_MAX_BYTES: u64 = 256 * 1024;
-
-#[derive(Deserialize)]
-struct Declared {
-    outputs: BTreeMap<String, Source>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Source {
-    Value(String),
-    StackOutput(String),
-}
 
 /// The outputs of a service whose stacks have these.
 pub(super) fn published(
     files: &Workspace,
     of_stacks: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Failure> {
-    let mut published: BTreeMap<String, String> = of_stacks
-        .iter()
-        .filter(|(name, _)| !name.starts_with(HELPER))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
     let text = match files.read(OUTPUTS_FILE, FILE_MAX_BYTES) {
         Ok(text) => text,
-        Err(WorkspaceError::Missing(_)) => return Ok(published),
+        Err(WorkspaceError::Missing(_)) => return Ok(Declared::default().published(of_stacks)),
         Err(
             error @ (WorkspaceError::Outside(_)
             | WorkspaceError::WrongKind { .. }
@@ -56,17 +35,7 @@ pub(super) fn published(
     let declared: Declared = serde_json::from_slice(&text).map_err(|error| {
         configuration(format!("{OUTPUTS_FILE} of the package cannot be read: {error}"))
     })?;
-    for (key, source) in declared.outputs {
-        let value = match source {
-            Source::Value(value) => Some(value),
-            // Under a condition that does not hold, the stack has no such output.
-            Source::StackOutput(name) => of_stacks.get(&name).cloned(),
-        };
-        if let Some(value) = value {
-            published.insert(key, value);
-        }
-    }
-    Ok(published)
+    Ok(declared.published(of_stacks))
 }
 
 /// What a command wrote into the publish file: lines `KEY=VALUE`, or a JSON object.

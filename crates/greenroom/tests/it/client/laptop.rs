@@ -46,6 +46,17 @@ impl Laptop {
         self.directory.path().join("home")
     }
 
+    /// Gets what is on the branch that is checked out.
+    pub(super) fn pulls(&self, url: &str) {
+        let clone = self.directory.path().join("clone");
+        for arguments in [
+            &["fetch", "-q", url, "+develop:refs/remotes/origin/develop"][..],
+            &["reset", "-q", "--hard", "origin/develop"],
+        ] {
+            git(clone.clone(), arguments);
+        }
+    }
+
     /// Without a word of a server.
     pub(super) fn bare(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_greenroom"));

@@ -4,7 +4,10 @@
 //! One server for all of it. What it prints is held by snapshots, without what differs from run to
 //! run ([`redact`]); columns' widths differ with that, and are tested beside the code.
 
+mod doors;
+mod exec;
 mod failures;
+mod json;
 mod laptop;
 mod login;
 mod redact;

@@ -31,6 +31,8 @@ pub(super) struct StageView {
     pub(super) name: String,
     /// Of a preview.
     pub(super) branch: String,
+    /// Of a personal stage: whose it is, and when they last used it.
+    pub(super) owner: Option<(String, Time)>,
     pub(super) edge: &'static str,
     pub(super) built: bool,
     pub(super) marks: Vec<Mark>,
@@ -97,6 +99,7 @@ impl Ground<'_> {
             heading: "h3",
             name: name.to_string(),
             branch: String::new(),
+            owner: None,
             edge: "off",
             built: false,
             marks: Vec::new(),
@@ -135,6 +138,10 @@ impl Ground<'_> {
             },
             name: row.stage.to_string(),
             branch: branch(row),
+            owner: row
+                .owner
+                .clone()
+                .map(|owner| (owner, Time::new(row.used_at.unwrap_or(row.active_at), self.now))),
             edge: edge(&marks, commit.is_some()),
             built: true,
             marks,
@@ -196,6 +203,9 @@ impl Ground<'_> {
                 let badge = Badge::of_stage(row.state);
                 marks.push(Mark::new(badge.class, badge.text, ""));
             }
+        }
+        if row.expired_at.is_some() && row.state == StageState::Active {
+            marks.push(Mark::new("warn", "expired", "nobody was told, so it stays"));
         }
         if let Some(why) = frozen(row, &self.app.settings, self.now) {
             marks.push(Mark { picture: "frozen", ..Mark::new("wait", "frozen", why) });

@@ -37,6 +37,8 @@ struct SettingsPage {
     default_profile: String,
     concurrency: String,
     preview_limit: String,
+    /// How long a stage of somebody's own lives that nobody uses.
+    personal: String,
     regions: Vec<(String, String)>,
     revision: i64,
     /// When, and by whom.
@@ -82,6 +84,8 @@ struct ProfileSection {
     account: String,
     external_id: Option<String>,
     region: String,
+    /// The roles that may work in its long-lived stages from their own machine.
+    laptop: String,
     /// The stages that name it.
     used_by: String,
     parameters: Parameters,
@@ -147,6 +151,10 @@ pub(super) async fn show(
         preview_limit: settings
             .preview_limit
             .map_or_else(|| "one for each pull request".into(), |count| count.to_string()),
+        personal: settings.personal.map_or_else(
+            || "for ever".into(),
+            |personal| format!("{} after their last use", personal.expires_after),
+        ),
         regions: regions(&settings.services),
         revision: newest.as_ref().map_or(0, |newest| newest.number),
         changed: newest.map(|newest| (Time::new(newest.at, now), newest.by)),
@@ -235,6 +243,12 @@ impl Sections<'_> {
                 role: profile.role_arn.to_string(),
                 account: profile.role_arn.account().to_owned(),
                 external_id: profile.external_id.clone(),
+                laptop: profile
+                    .laptop
+                    .iter()
+                    .map(|role| role.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 region: profile.region.to_string(),
                 used_by: if used.is_empty() { "no stage".to_owned() } else { used.join(", ") },
                 parameters: self

@@ -11,20 +11,19 @@ use axum::response::{Html, IntoResponse, Redirect};
 use chrono::{DateTime, Utc};
 use model::permission::{Action, Scope};
 use serde::Deserialize;
-use serde_json::json;
-use store::audit::Deed;
 use store::delivery::{Delivery, DeliveryState, Filter};
 
 use super::super::view::{Badge, Time};
 use super::super::{Shell, html};
 use super::parts::size;
-use crate::audit::{self, Did};
+use crate::api::deliveries::{delivery_state, find, replay_delivery};
 use crate::auth::Caller;
-use crate::error::{Error, Result};
-use crate::extract::escape;
+use crate::error::Result;
+use crate::extract::{self, escape};
 use crate::state::State;
 
 const PAGE: i64 = 50;
+const LONGEST_EVENT: usize = 100;
 /// A page stays small enough to read and to send.
 const LONGEST_BODY: usize = 24 * 1024;
 
@@ -85,12 +84,9 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Html<String>> {
-    let event = wanted.event.trim();
-    let chosen = DeliveryState::ALL.into_iter().find(|one| one.as_str() == wanted.state);
-    if chosen.is_none() && !wanted.state.is_empty() {
-        let known = DeliveryState::ALL.map(DeliveryState::as_str).join(", ");
-        return Err(Error::invalid("state", format!("this must be one of {known}")));
-    }
+    let event = extract::plain("event", wanted.event.trim(), LONGEST_EVENT)?;
+    let chosen = Some(wanted.state.as_str()).filter(|text| !text.is_empty());
+    let chosen = chosen.map(delivery_state).transpose()?;
     let filter = Filter {
         state: chosen,
         event: (!event.is_empty()).then(|| event.to_owned()),
@@ -131,13 +127,6 @@ struct DeliveryPage {
     /// Less than all of it is shown.
     cut: bool,
     may_replay: bool,
-}
-
-async fn find(state: &State, guid: &str) -> Result<Delivery> {
-    let mut conn = state.db.acquire().await?;
-    store::delivery::find(&mut conn, guid)
-        .await?
-        .ok_or_else(|| Error::NotFound("there is no such delivery".into()))
 }
 
 /// JSON with its lines, up to a size.
@@ -210,12 +199,7 @@ pub(super) async fn replay(
     Extension(caller): Extension<Caller>,
     Path(guid): Path<String>,
 ) -> Result<Redirect> {
-    let mut tx = state.db.begin().await?;
-    store::delivery::replay(&mut tx, &guid).await?;
-    let did = Did::of_server(Deed::Replay).detail(json!({ "delivery": guid }));
-    audit::record(&state, &mut tx, &caller, did).await?;
-    tx.commit().await.map_err(Error::internal)?;
-    state.signals.wake_engine();
+    replay_delivery(&state, &caller, &guid).await?;
     Ok(Redirect::to(&format!("/system/deliveries/{}", escape(&guid))))
 }
 

@@ -27,6 +27,7 @@ impl PartCard {
                 Part::Queue => "Queue",
                 Part::Deliveries => "Webhooks from GitHub",
                 Part::Outbox => "Telling GitHub",
+                Part::Comments => "Asked for in comments",
                 Part::Reconcile => "Reconciling",
                 Part::Orphans => "Stacks that no stage knows",
                 Part::Database => "Database",
@@ -142,6 +143,9 @@ fn wish(wish: &Wish) -> (String, String) {
         Wish::Deployment(wish) => {
             let what = format!("deployment to {}: {}", wish.environment, wish.state.as_str());
             (format!("build {}", wish.build), what)
+        }
+        Wish::Reaction(wish) => {
+            (format!("#{}", wish.pull_request), format!("reaction {}", wish.content.as_str()))
         }
     }
 }

@@ -4,13 +4,13 @@
 //! - `config`: what `serverless.yml` says before anything is installed, and the traps in it;
 //! - `tool`: the installed program and its version;
 //! - `argv`: its command lines;
-//! - `package`: what a package says about the stage and region it was made for;
-//! - `plugin`: our own plugin for the framework, and how it is loaded.
+//! - `package`: what a package says about the stage and region it was made for.
+//!
+//! Our own plugin for the framework, and how it is loaded: [`model::plugin`].
 
 pub(crate) mod argv;
 pub(crate) mod config;
 pub(crate) mod package;
-pub(crate) mod plugin;
 pub(crate) mod tool;
 
 use model::job::Failure;

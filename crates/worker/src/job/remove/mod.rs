@@ -7,7 +7,8 @@
 //! while something is known to keep a stack (an export in use, termination protection), nothing of
 //! it is touched. Resources are kept only when the job says so, and each is named then. Whatever a
 //! crashed attempt left is looked at first: nothing there is a success. A service without stacks is
-//! believed, for there is nothing of it to look at.
+//! believed, for there is nothing of it to look at. What people deployed from their own machines is
+//! found by its tags too.
 
 mod by_framework;
 pub(super) mod prove;
@@ -15,6 +16,7 @@ pub(super) mod prove;
 use aws::stack::Holdings;
 use model::job::FailureKind;
 use model::pipeline::Service;
+use model::stage::StageKind;
 use model::worker_api::{RemoveHow, Target};
 
 use super::context::Job;
@@ -34,6 +36,10 @@ pub(super) async fn run(
     how: RemoveHow,
 ) -> Result<Vec<String>, Halt> {
     let stacks = stack::open(job, target).await?;
+    let known = match target.stage_kind {
+        StageKind::Personal => &with_tagged(job, &stacks, service, target, known).await?,
+        StageKind::LongLived | StageKind::Preview => known,
+    };
     let mut attempt = Attempt::new(service, target, trust, &stacks);
     if !known.is_empty() && attempt.gone(job, known.to_vec()).await? {
         return Ok(Vec::new());
@@ -58,6 +64,31 @@ pub(super) async fn run(
             "the remove command failed, and the stack's name is a variable that only the framework can resolve: see the log",
         )),
     }
+}
+
+/// The stacks of a service that people deploy from their own machines: no deploy job of ours saw them,
+/// so those that say they are the service's are found by their tags.
+async fn with_tagged(
+    job: &Job,
+    stacks: &aws::Stacks,
+    service: &Service,
+    target: &Target,
+    known: &[String],
+) -> Result<Vec<String>, Halt> {
+    let app = &job.assignment().app;
+    let tagged = job.or_stopped(stacks.tagged(&target.region)).await??;
+    let ours = tagged.into_iter().filter(|stack| {
+        stack.app == app.as_str()
+            && stack.stage.as_deref() == Some(target.stage.as_str())
+            && stack.service.as_deref() == Some(service.name.as_str())
+    });
+    let mut names = known.to_vec();
+    for stack in ours {
+        if !names.contains(&stack.name) {
+            names.push(stack.name);
+        }
+    }
+    Ok(names)
 }
 
 /// Removes what is left of the stacks and proves that nothing is.

@@ -1,5 +1,6 @@
 //! Greenroom's own Serverless plugin, for services that do not name it: what is written into a
-//! job's room, and how the framework comes to load it. Pure.
+//! job's room, or beside a command on somebody's machine, and how the framework comes to load it.
+//! Pure.
 //!
 //! `NODE_OPTIONS` makes node load `preload.js` before anything else, and that adds the plugin to
 //! the list which the framework has read from its configuration. So it is there whatever language
@@ -24,15 +25,19 @@ macro_rules! shipped {
     };
 }
 
+/// What the plugin leaves beside a package: the service's `outputs:`.
+pub const OUTPUTS_FILE: &str = "greenroom-outputs.json";
+
 /// The plugin's files, to be written below one directory that steps can read and not write: name
 /// and contents.
-pub(crate) const FILES: [(&str, &str); 9] = shipped![
+pub const FILES: [(&str, &str); 10] = shipped![
     "package.json",
     "preload.js",
     "index.js",
     "lib/command.js",
     "lib/deploy.js",
     "lib/looking.js",
+    "lib/parameters.js",
     "lib/publish.js",
     "lib/reference.js",
     "lib/scope.js",
@@ -41,7 +46,7 @@ pub(crate) const FILES: [(&str, &str); 9] = shipped![
 /// The variable `NODE_OPTIONS` of a step that may run the framework. `directory` holds [`FILES`],
 /// as the step knows it; `theirs` is what the variable holds for the step already. The plugin
 /// itself reads `GREENROOM_OUTPUTS_FILE`.
-pub(crate) fn node_options(directory: &Path, theirs: Option<&str>) -> String {
+pub fn node_options(directory: &Path, theirs: Option<&str>) -> String {
     let preload = directory.join("preload.js");
     let ours = format!("--require {}", quoted(&preload.to_string_lossy()));
     match theirs.map(str::trim) {
