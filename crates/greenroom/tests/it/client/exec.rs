@@ -1,13 +1,25 @@
 //! `exec` and `env`: a stage of one's own from the laptop, and every reason why not.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Ground;
+use super::laptop::Ran;
 
 const AT: [&str; 4] = ["--stage", "admins", "--service", "note"];
 
 fn exec<'a>(command: &[&'a str]) -> Vec<&'a str> {
     [&["exec"][..], &AT, &["--"], command].concat()
+}
+
+/// Whatever is another in each session has its name alone: credentials, and files beside the command.
+fn names_and_words(out: &str) -> String {
+    let all: Map<String, Value> = serde_json::from_str(out).unwrap();
+    let line = |(name, value): (&String, &Value)| match value.as_str() {
+        None => format!("{name} is unset\n"),
+        Some(value) if name.starts_with("AWS_") || value.contains('/') => format!("{name}=[…]\n"),
+        Some(value) => format!("{name}={value}\n"),
+    };
+    all.iter().map(line).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,12 +29,17 @@ async fn exec_and_env_say_what_they_do_and_why_they_do_not() {
     let laptop = &ground.laptop;
     laptop.pulls(&ground.world.repository.clone_url_with(crate::world::TOKEN));
     let words = "echo \"$GREENROOM_SERVICE of $GREENROOM_STAGE, $GREENROOM_STAGE_KIND\"";
-    let ran = laptop.run(&exec(&["sh", "-c", words])).await;
-    assert_eq!((ran.out.as_str(), ran.code), ("note of admins, personal\n", 0), "{}", ran.said);
-    assert_eq!(laptop.run(&exec(&["sh", "-c", "exit 9"])).await.code, 9);
-    let env = laptop.run(&[&["env", "--json"][..], &AT].concat()).await;
-    let all: Value = serde_json::from_str(&env.out).unwrap();
-    assert_eq!((&all["GREENROOM_STAGE"], &all["AWS_PROFILE"]), (&"admins".into(), &Value::Null));
+    laptop.shows("exec", &exec(&["sh", "-c", words])).await;
+    laptop.shows("exec_of_a_command_that_fails", &exec(&["sh", "-c", "exit 9"])).await;
+    let asked = [&["env", "--json"][..], &AT].concat();
+    let env = laptop.run(&asked).await;
+    let shown = Ran { out: names_and_words(&env.out), ..env };
+    insta::assert_snapshot!("env_json", shown.text(&asked));
+    let asked = [&["env", "--shell", "fish"][..], &AT].concat();
+    let env = laptop.run(&asked).await;
+    let names = |line: &str| line.split_whitespace().take(3).collect::<Vec<_>>().join(" ") + "\n";
+    let shown = Ran { out: env.out.lines().map(names).collect(), ..env };
+    insta::assert_snapshot!("env_for_fish", shown.text(&asked));
     let stages = laptop.run(&["stages", "admins"]).await;
     assert!(stages.out.contains("of admin, last used"), "{}", stages.out);
 
@@ -35,19 +52,17 @@ async fn exec_and_env_say_what_they_do_and_why_they_do_not() {
     let unknown = [&["exec", "--app", "nothing"][..], &AT, &["--", "true"]].concat();
     let otherwise = exec(&["sls", "deploy", "--stage", "dev"]);
     let nowhere = ["exec", "--stage", "admins", "--", "true"];
-    for (ran, code, part) in [
-        (down, 1, "does not answer"),
-        (laptop.ran(laptop.with("grn-of-nobody", &mine)).await, 6, "not known"),
-        (laptop.ran(laptop.with(&viewer, &mine)).await, 6, "not allowed"),
-        (laptop.ran(laptop.with(&other, &mine)).await, 5, "personal stage of admin"),
-        (laptop.run(&unknown).await, 5, "there is no app"),
-        (laptop.run(&long_lived).await, 5, "long-lived stage"),
-        (laptop.run(&otherwise).await, 2, "--stage dev"),
-        (laptop.run(&nowhere).await, 2, "note (note)"),
-    ] {
-        assert_eq!(ran.code, code, "{}", ran.said);
-        assert!(ran.said.contains(part), "{part}: {}", ran.said);
-    }
+    let reasons = [
+        down.text(&mine),
+        laptop.ran(laptop.with("grn-of-nobody", &mine)).await.text(&mine),
+        laptop.ran(laptop.with(&viewer, &mine)).await.text(&mine),
+        laptop.ran(laptop.with(&other, &mine)).await.text(&mine),
+        laptop.run(&unknown).await.text(&unknown),
+        laptop.run(&long_lived).await.text(&long_lived),
+        laptop.run(&otherwise).await.text(&otherwise),
+        laptop.run(&nowhere).await.text(&nowhere),
+    ];
+    insta::assert_snapshot!("exec_refused", reasons.join("\n"));
     let removed = laptop.run(&["remove", "admins", "--yes", "--wait"]).await;
     assert_eq!(removed.code, 0, "{}", removed.said);
     ground.world.ends().await;
