@@ -22,6 +22,7 @@ mod live;
 mod log;
 mod login;
 mod measure;
+mod nul;
 mod once;
 pub mod openapi;
 mod order;

@@ -13,7 +13,7 @@ use crate::rights::{Needs, Routes};
 use crate::setup::door;
 use crate::state::{Parts, State};
 use crate::{
-    access, api, asset, badge, cc, fresh, once, page, request, shield, telemetry, webhook,
+    access, api, asset, badge, cc, fresh, nul, once, page, request, shield, telemetry, webhook,
     worker_api,
 };
 
@@ -34,6 +34,7 @@ pub fn router(parts: Parts) -> Router {
         .merge(badge::open())
         .merge(setup_pages)
         .merge(page::setup::open())
+        .layer(middleware::from_fn(nul::refused))
         .layer(shield::csrf(&state.settings.public_url));
     let calls = api::routes()
         .into_router(&state)

@@ -43,6 +43,21 @@ async fn builds_are_found_by_what_people_remember_of_them(
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]
+async fn what_no_text_can_keep_is_refused_in_an_address_and_in_a_form(
+    pool: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let server = Server::start(pool, options).await;
+    let form = server.post("/login/token").form(&[("token", "a\0b")]);
+    for request in [server.get("/builds?q=a%00b"), server.get("/apps/a%00b"), form] {
+        let answer = request.header("accept", "text/html").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        let text = answer.text().await.unwrap();
+        assert!(text.contains("the character NUL"), "{text}");
+    }
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
 async fn a_feed_tells_of_finished_builds_and_of_no_others(
     pool: PgPoolOptions,
     options: PgConnectOptions,

@@ -34,7 +34,7 @@ const LOOKS: [(Size, Theme); 5] = [
 /// Not what is read by programs, or as it happens; the setup pages have a walk of their own.
 fn is_page(path: &str) -> bool {
     let others = ["/api/", "/live/", "/setup"];
-    let ends = [".atom", ".svg", ".txt", ".xml", ".yml", "/metrics", "/body"];
+    let ends = [".atom", ".json", ".svg", ".txt", ".xml", ".yml", "/metrics", "/body"];
     // parts of a log, for the build's page
     let parts = ["/jobs/{id}/log/find", "/jobs/{id}/log/lines", "/jobs/{id}/log/text"];
     !parts.contains(&path)
@@ -152,6 +152,8 @@ impl Ground {
             ("/settings", "/settings".into()),
             ("/audit", "/audit".into()),
             ("/styleguide", "/styleguide".into()),
+            ("/docs/api", "/docs/api".into()),
+            ("/docs/api/{operation}", "/docs/api/startBuild".into()),
             ("/tokens", "/tokens".into()),
             ("/members", "/members".into()),
             ("/account", "/account".into()),
