@@ -49,7 +49,7 @@ async fn what_no_text_can_keep_is_refused_in_an_address_and_in_a_form(
 ) {
     let server = Server::start(pool, options).await;
     let form = server.post("/login/token").form(&[("token", "a\0b")]);
-    for request in [server.get("/builds?q=a%00b"), server.get("/apps/a%00b"), form] {
+    for request in [server.get("/builds?q=a%00b"), server.get("/apps/a%00b/stages/dev"), form] {
         let answer = request.header("accept", "text/html").send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
         let text = answer.text().await.unwrap();
