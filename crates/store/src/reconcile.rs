@@ -173,7 +173,8 @@ pub async fn built_of_branch(
     .await?)
 }
 
-/// The newest build of a pull request; one that a person asked for counts if it is of the head.
+/// The newest build of a pull request, or one of another pull request in the preview of its branch:
+/// that one brought its own commit there. One that a person asked for counts if it is of the head.
 pub async fn built_of_pull_request(
     conn: &mut PgConnection,
     app: AppId,
@@ -181,10 +182,18 @@ pub async fn built_of_pull_request(
     head: &CommitSha,
 ) -> Result<Option<Built>> {
     Ok(sqlx::query_as(
-        "select number, commit_sha, created_at, delivery_guid from build
-         where app_id = $1 and pull_request = $2 and purpose in ('deploy', 'test')
-             and (event <> 'manual' or commit_sha = $3)
-         order by number desc limit 1",
+        "select number, commit_sha, created_at, delivery_guid from (
+             (select * from build where app_id = $1 and pull_request = $2
+                  and purpose in ('deploy', 'test') and (event <> 'manual' or commit_sha = $3)
+              order by number desc limit 1)
+             union all
+             (select b.* from build b join stage s on s.id = b.stage_id and s.branch is not null
+              where b.stage_id = (
+                      select stage_id from pull_request where app_id = $1 and number = $2)
+                  and b.purpose in ('deploy', 'test')
+                  and (b.event <> 'manual' or b.commit_sha = $3)
+              order by b.number desc limit 1)
+         ) newest order by number desc limit 1",
     )
     .bind(app)
     .bind(number)

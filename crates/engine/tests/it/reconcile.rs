@@ -108,9 +108,37 @@ impl Scene {
             "head_commit": { "id": sha, "message": "Late", "author": { "name": "ann" } },
             "repository": { "id": 7, "full_name": "acme/workshop", "private": true },
         });
+        self.delivered("push", &body).await
+    }
+
+    /// The webhook of a commit of a pull request, after all that is known of it, and within the
+    /// same second: GitHub's times tell no less.
+    async fn proposed_late(&self, branch: &str, number: u64, sha: &str) -> String {
+        let (app, known) = (self.world.app.id, i64::try_from(number).unwrap());
+        let known = store::pull_request::find(&mut *self.world.conn().await, app, known).await;
+        let repository = json!({ "id": 7, "full_name": "acme/workshop", "private": true });
+        let body = json!({
+            "action": "synchronize",
+            "number": number,
+            "pull_request": {
+                "number": number,
+                "title": "New",
+                "draft": false,
+                "updated_at": known.unwrap().unwrap().changed_at,
+                "user": { "login": "ann" },
+                "head": { "ref": branch, "sha": sha, "repo": repository },
+                "base": { "ref": "master", "sha": "0".repeat(40), "repo": repository },
+            },
+            "repository": repository,
+            "sender": { "login": "ann" },
+        });
+        self.delivered("pull_request", &body).await
+    }
+
+    async fn delivered(&self, event: &str, body: &Value) -> String {
         let new = NewDelivery {
             guid: "late".into(),
-            event: "push".into(),
+            event: event.into(),
             headers: json!({}),
             body: Bytes::from(body.to_string()),
             received_at: self.world.now(),
@@ -248,6 +276,31 @@ async fn an_open_pull_request_gets_its_preview_and_each_head_of_it_one_build(
     scene.look().await;
     scene.look().await;
     assert_eq!(scene.built().await, [of("feature-x", &first), of("feature-x", &second)]);
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn a_head_over_which_an_older_pull_request_of_its_branch_was_built_is_built_again(
+    _pool: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let mut file = file();
+    file["rules"] = json!([{ "preview": { "base": ["master"] } }]);
+    let scene = Scene::with(options, &file).await;
+    scene.push("master", "First").await;
+    let (first, number) = scene.propose("feature/x").await;
+    scene.look().await;
+    scene.repository.close_pr(number).await.unwrap();
+    let second = scene.push("feature/x", "More").await;
+    scene.repository.open_pr("feature/x", "master", "Again").await.unwrap();
+    scene.look().await;
+    assert_eq!(
+        scene.proposed_late("feature/x", number, &first).await,
+        "build 3 for the stage feature-x"
+    );
+    scene.look().await;
+    scene.look().await;
+    let built = [&first, &second, &first, &second].map(|commit| of("feature-x", commit));
+    assert_eq!(scene.built().await, built);
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]
