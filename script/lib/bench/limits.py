@@ -37,11 +37,11 @@ class Postgres:
         if shutil.which("psql") is None or self.bin is None:
             raise Trouble("psql and pgbench are needed: apt-get install postgresql postgresql-client")
 
-    def sql(self, text):
+    def sql(self, text, seconds=60):
         done = subprocess.run(
             ["psql", "-h", str(self.socket), "-U", "greenroom", "-d", "greenroom", "-X", "-q", "-A", "-t",
              "-v", "ON_ERROR_STOP=1", "-c", text],
-            capture_output=True, text=True, timeout=60, check=False)
+            capture_output=True, text=True, timeout=seconds, check=False)
         if done.returncode:
             raise Trouble(f"psql: {done.stderr.strip()}")
         return done.stdout.strip()
@@ -90,7 +90,9 @@ class Postgres:
                  "-c", "1", "-T", str(seconds), "-f", script, "--log", "--log-prefix", f"{scratch}/log", *given,
                  "greenroom"], capture_output=True, text=True, timeout=seconds + 30, check=False)
             if done.returncode:
-                raise Trouble(f"pgbench: {done.stderr.strip()[-400:]}")
+                which = re.search(r"in command (\d+)", done.stderr)
+                asked = statements[int(which[1])] if which else ""
+                raise Trouble(f"pgbench: {done.stderr.strip()[-400:]} {asked}")
             latencies = []
             for log in glob.glob(f"{scratch}/log.*"):
                 with open(log, encoding="ascii") as lines:
