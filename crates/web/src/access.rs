@@ -26,7 +26,7 @@ use crate::extract::escape;
 use crate::login::device::program;
 use crate::login::{self, flow, roles};
 use crate::page;
-use crate::peer::{self, Connection};
+use crate::peer::Connection;
 use crate::rights::{Needs, Routes};
 use crate::session::{self, Kind};
 use crate::state::{Access, State};
@@ -175,7 +175,7 @@ fn wants_page(headers: &HeaderMap) -> bool {
 
 async fn caller(state: &State, request: &Parts) -> Result<Option<Caller>> {
     let headers = &request.headers;
-    let connection = request.extensions.get::<ConnectInfo<Connection>>().map(|info| info.0);
+    let connection = request.extensions.get::<ConnectInfo<Connection>>().map(|info| &info.0);
     let (via, from) = (Via::Page, connection.map(|connection| connection.peer.ip()));
     let password = || auth::password(headers).filter(|_| takes_a_password(request));
     let shown = auth::bearer_token(headers).map(str::to_owned).or_else(password);
@@ -193,9 +193,7 @@ async fn caller(state: &State, request: &Parts) -> Result<Option<Caller>> {
     let is_open = state.settings.access == Access::Loopback && !login::is_possible(state);
     if let Some(connection) = connection.filter(|_| is_open)
         && is_local(connection.peer, &request.uri, headers, &state.settings.public_url)
-        && tokio::task::spawn_blocking(move || peer::is_outside_sandboxes(connection))
-            .await
-            .map_err(Error::internal)?
+        && connection.is_outside_sandboxes().await
     {
         let rights = Rights::everywhere(Role::Admin);
         let name = LOCAL.into();

@@ -4,10 +4,15 @@
 //! too; being local must not make a commit's code a person. Steps live in a user namespace of
 //! their own, which a process cannot leave, so a peer counts as a person's only if a process that
 //! holds its socket lives in the server's own. What cannot be found out is not trusted.
+//!
+//! Finding it out walks the kernel's table of sockets, which takes longer than most pages: it is done
+//! once for a connection that turns out to be trusted: who made it does not change.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
@@ -17,30 +22,48 @@ use tokio::net::TcpListener;
 /// its neighbour: what is not found is looked for again.
 const READINGS: usize = 3;
 
-/// The two ends of a connection to this server, for handlers that ask who is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A connection to this server, for handlers that ask who is there.
+#[derive(Debug, Clone)]
 pub struct Connection {
-    pub peer: SocketAddr,
-    pub here: SocketAddr,
+    pub(crate) peer: SocketAddr,
+    here: SocketAddr,
+    trusted: Arc<AtomicBool>,
+}
+
+impl Connection {
+    fn between(peer: SocketAddr, here: SocketAddr) -> Self {
+        Self { peer, here, trusted: Arc::default() }
+    }
+
+    /// Whether it was made outside of any sandbox.
+    pub(crate) async fn is_outside_sandboxes(&self) -> bool {
+        if self.trusted.load(Ordering::Relaxed) {
+            return true;
+        }
+        let (peer, here) = (self.peer, self.here);
+        let looked = tokio::task::spawn_blocking(move || is_outside_sandboxes(peer, here)).await;
+        let is_outside = looked.is_ok_and(|is_outside| is_outside);
+        self.trusted.fetch_or(is_outside, Ordering::Relaxed);
+        is_outside
+    }
 }
 
 impl Connected<IncomingStream<'_, TcpListener>> for Connection {
     fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
         let peer = *stream.remote_addr();
         // a socket that is closed already has no address, and then no answer to send either
-        Self { peer, here: stream.io().local_addr().unwrap_or(peer) }
+        Self::between(peer, stream.io().local_addr().unwrap_or(peer))
     }
 }
 
-/// Whether the connection was made outside of any sandbox. Reads `/proc`, so it is for a thread
-/// that may block.
-pub(crate) fn is_outside_sandboxes(connection: Connection) -> bool {
+/// Reads `/proc`, so it is for a thread that may block.
+fn is_outside_sandboxes(peer: SocketAddr, here: SocketAddr) -> bool {
     let Some(own) = user_namespace(Path::new("/proc/self")) else { return false };
     let socket = (0..READINGS).find_map(|_| {
         ["/proc/net/tcp", "/proc/net/tcp6"]
             .iter()
             .filter_map(|table| fs::read_to_string(table).ok())
-            .find_map(|table| inode_of(&table, connection))
+            .find_map(|table| inode_of(&table, peer, here))
     });
     socket.is_some_and(|inode| {
         holders(&format!("socket:[{inode}]"))
@@ -68,11 +91,11 @@ fn holders(name: &str) -> impl Iterator<Item = PathBuf> {
 /// second column is the socket's own address, the third the other end's, the tenth the inode). A
 /// port alone names no socket: a program may use it towards several servers, and closed
 /// connections stay in the table for a minute, with the inode 0.
-fn inode_of(table: &str, connection: Connection) -> Option<u64> {
+fn inode_of(table: &str, peer: SocketAddr, here: SocketAddr) -> Option<u64> {
     table.lines().skip(1).find_map(|line| {
         let columns: Vec<&str> = line.split_whitespace().collect();
         let (own, other) = (address(columns.get(1)?)?, address(columns.get(2)?)?);
-        if !(same(own, connection.peer) && same(other, connection.here)) {
+        if !(same(own, peer) && same(other, here)) {
             return None;
         }
         columns.get(9)?.parse().ok().filter(|inode| *inode != 0)
@@ -109,22 +132,24 @@ fn address(text: &str) -> Option<SocketAddr> {
 mod tests {
     use std::net::{TcpListener, TcpStream};
 
-    use super::{Connection, address, inode_of, is_outside_sandboxes};
+    use super::{Connection, address, inode_of};
 
-    #[test]
-    fn a_connection_of_this_very_process_is_no_sandbox_s() {
+    #[tokio::test]
+    async fn a_connection_of_this_very_process_is_no_sandbox_s() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let here = listener.local_addr().unwrap();
         let stream = TcpStream::connect(here).unwrap();
-        assert!(is_outside_sandboxes(Connection { peer: stream.local_addr().unwrap(), here }));
+        let connection = Connection::between(stream.local_addr().unwrap(), here);
+        assert!(connection.is_outside_sandboxes().await);
+        assert!(connection.is_outside_sandboxes().await);
     }
 
-    #[test]
-    fn a_connection_that_nobody_holds_is_not_trusted() {
+    #[tokio::test]
+    async fn a_connection_that_nobody_holds_is_not_trusted() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let here = listener.local_addr().unwrap();
         let peer = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        assert!(!is_outside_sandboxes(Connection { peer, here }));
+        assert!(!Connection::between(peer, here).is_outside_sandboxes().await);
     }
 
     #[test]
@@ -139,11 +164,8 @@ mod tests {
             row("0050", "C350", 43),
             row("C350", "0050", 42),
         ];
-        let connection = Connection {
-            peer: "127.0.0.1:50000".parse().unwrap(),
-            here: "127.0.0.1:80".parse().unwrap(),
-        };
-        assert_eq!(inode_of(&table.join("\n"), connection), Some(42));
+        let [peer, here] = ["127.0.0.1:50000", "127.0.0.1:80"].map(|end| end.parse().unwrap());
+        assert_eq!(inode_of(&table.join("\n"), peer, here), Some(42));
     }
 
     #[test]
