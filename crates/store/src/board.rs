@@ -8,7 +8,7 @@ use model::deployment::InstanceState;
 use model::freeze::Frozen;
 use model::stage::{StageKind, StageState};
 use model::{
-    AppName, BranchName, BuildId, CommitSha, Region, RepositoryName, ServiceName, StageId,
+    AppId, AppName, BranchName, BuildId, CommitSha, Region, RepositoryName, ServiceName, StageId,
     StageName,
 };
 use serde::Deserialize;
@@ -92,8 +92,8 @@ pub struct BoardBuild {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// Every open stage, by app, long-lived ones first.
-pub async fn rows(conn: &mut PgConnection) -> Result<Vec<BoardRow>> {
+/// The open stages of these apps, or of all, by app, long-lived ones first.
+pub async fn rows(conn: &mut PgConnection, apps: Option<&[AppId]>) -> Result<Vec<BoardRow>> {
     Ok(sqlx::query_as(
         "select a.name as app, a.repository, s.id as stage_id, s.name as stage, s.kind, s.state,
              s.branch, s.pull_request, s.active_at, coalesce(h.login, p.owner) as owner,
@@ -138,9 +138,10 @@ pub async fn rows(conn: &mut PgConnection) -> Result<Vec<BoardRow>> {
          from stage s join app a on a.id = s.app_id
              left join personal_stage p on p.stage_id = s.id
              left join person h on h.id = p.person_id
-         where s.state <> 'closed'
+         where s.state <> 'closed' and ($1::uuid[] is null or s.app_id = any($1))
          order by a.name, s.kind <> 'long-lived', s.name",
     )
+    .bind(apps)
     .fetch_all(conn)
     .await?)
 }

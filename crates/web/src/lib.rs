@@ -13,6 +13,7 @@ mod asset;
 mod audit;
 mod auth;
 mod badge;
+mod board_version;
 mod cc;
 mod error;
 mod extract;

@@ -5,6 +5,8 @@
 //! stream that fails ends, and the browser comes back with the id it saw last.
 
 use std::convert::Infallible;
+use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use axum::http::HeaderValue;
@@ -23,6 +25,13 @@ const POLL: Duration = Duration::from_secs(3);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a page's stream lasts: as long as it is before GitHub is asked again who may what.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
+
+/// A number that differs when what is shown differs.
+pub(crate) fn version(shown: &impl Debug) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{shown:?}").hash(&mut hasher);
+    hasher.finish()
+}
 
 /// What a read brought.
 pub(crate) enum Next {

@@ -13,6 +13,7 @@ use store::signals::Signals;
 use store::vault::Vault;
 use uuid::Uuid;
 
+use crate::board_version::BoardVersion;
 use crate::inbox::Inbox;
 use crate::login::Login;
 
@@ -66,11 +67,16 @@ pub enum Access {
 pub struct State {
     parts: Arc<Parts>,
     pub(crate) inbox: Arc<Inbox>,
+    pub(crate) board: Arc<BoardVersion>,
 }
 
 impl State {
     pub fn new(parts: Parts) -> Self {
-        Self { inbox: Inbox::new(parts.db.clone()), parts: Arc::new(parts) }
+        Self {
+            inbox: Inbox::new(parts.db.clone()),
+            board: Arc::new(BoardVersion::new(&parts.signals)),
+            parts: Arc::new(parts),
+        }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

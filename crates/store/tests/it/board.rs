@@ -17,7 +17,7 @@ async fn the_board_shows_open_stages_with_what_stands_and_what_ran_last(pool: Pg
     crate::support::stage(&mut conn, app, "dev").await;
     let gone = crate::support::stage(&mut conn, app, "gone").await;
     stage::set_state(&mut conn, gone, StageState::Closed, at(1)).await.unwrap();
-    let rows = board::rows(&mut conn).await.unwrap();
+    let rows = board::rows(&mut conn, None).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.stage.as_str()).collect::<Vec<_>>(), ["dev", "staging"]);
     assert_eq!((rows[0].instances.len(), &rows[0].last_build), (0, &None));
     let services: Vec<_> = rows[1].instances.iter().map(|one| one.service.as_str()).collect();

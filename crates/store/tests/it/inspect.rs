@@ -81,7 +81,7 @@ async fn a_look_has_a_job_for_each_instance_with_stacks_and_disturbs_no_deploy(p
     assert!(newest.number < latest.number);
     let unfinished = build::unfinished_on(&mut conn, staging).await.unwrap();
     assert!(unfinished.iter().all(|build| build.purpose == Purpose::Deploy), "{unfinished:?}");
-    let row = board::rows(&mut conn).await.unwrap().remove(0);
+    let row = board::rows(&mut conn, None).await.unwrap().remove(0);
     assert_eq!(row.last_build.unwrap().number, newest.number);
 }
 
@@ -157,13 +157,13 @@ async fn the_newest_look_counts_until_a_deploy_succeeds(pool: PgPool) {
     drift::put(&mut conn, &newer).await.unwrap();
     drift::put(&mut conn, &drifted(target, 10, DriftStatus::InSync)).await.unwrap();
     assert_eq!(drift::of_stage(&mut conn, staging).await.unwrap(), [newer]);
-    assert!(board::rows(&mut conn).await.unwrap()[0].instances[0].drifted);
+    assert!(board::rows(&mut conn, None).await.unwrap()[0].instances[0].drifted);
     let gone = drifted(target, 30, DriftStatus::Deleted);
     drift::put(&mut conn, &gone).await.unwrap();
-    assert!(board::rows(&mut conn).await.unwrap()[0].instances[0].drifted);
+    assert!(board::rows(&mut conn, None).await.unwrap()[0].instances[0].drifted);
     let unknown = DriftStatus::NotChecked { reason: "denied".into() };
     drift::put(&mut conn, &drifted(target, 40, unknown)).await.unwrap();
-    assert!(!board::rows(&mut conn).await.unwrap()[0].instances[0].drifted);
+    assert!(!board::rows(&mut conn, None).await.unwrap()[0].instances[0].drifted);
     drift::clear(&mut conn, target).await.unwrap();
     assert!(drift::of_stage(&mut conn, staging).await.unwrap().is_empty());
 }

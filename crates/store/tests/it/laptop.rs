@@ -108,7 +108,7 @@ async fn a_personal_stage_has_its_owner_also_under_another_login(pool: PgPool) {
     let all = personal::among(&mut conn, &[stage.id, bobs.id]).await.unwrap();
     assert_eq!((all.len(), all[&bobs.id].owner.as_str()), (2, "robert"));
     assert!(all[&bobs.id].owner().is(&owner), "the person is the same");
-    let rows = board::rows(&mut conn).await.unwrap();
+    let rows = board::rows(&mut conn, None).await.unwrap();
     let row = rows.iter().find(|row| row.stage_id == stage.id).unwrap();
     assert_eq!((row.owner.as_deref(), row.used_at), (Some("ann"), Some(at(0))));
 }

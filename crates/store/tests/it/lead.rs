@@ -30,7 +30,7 @@ async fn what_was_found_takes_the_place_of_what_was_known(pool: PgPool) {
         lead::put(&mut conn, &kept, at(1)).await.unwrap();
         assert_eq!(lead::list(&mut conn).await.unwrap(), [kept.clone()]);
     }
-    let rows = board::rows(&mut conn).await.unwrap();
+    let rows = board::rows(&mut conn, None).await.unwrap();
     let told = rows.iter().find(|row| row.stage_id == staging).unwrap().lead.as_ref().unwrap();
     assert_eq!((told.from_stage, told.ahead_by, told.behind_by), (dev, Some(0), Some(0)));
 }
@@ -49,7 +49,7 @@ async fn a_stage_stands_at_the_commit_of_its_newest_build_that_was_through(pool:
     let through = build::get(&mut conn, first).await.unwrap();
     assert_eq!(standing.len(), 1);
     assert_eq!((standing[0].stage_id, &standing[0].commit), (staging, &through.source.commit));
-    let row = board::rows(&mut conn).await.unwrap().remove(0);
+    let row = board::rows(&mut conn, None).await.unwrap().remove(0);
     assert_eq!(row.deployed.map(|build| build.id), Some(first));
     assert_eq!(row.last_build.map(|build| build.id), Some(failed));
 }

@@ -46,7 +46,7 @@ async fn found(conn: &mut PgConnection, stage: StageId) -> Instance {
 }
 
 async fn on_the_board(conn: &mut PgConnection) -> bool {
-    board::rows(conn).await.unwrap()[0].instances[0].changed_outside
+    board::rows(conn, None).await.unwrap()[0].instances[0].changed_outside
 }
 
 #[sqlx::test(migrator = "store::MIGRATOR")]

@@ -10,14 +10,15 @@ mod stage;
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::{Extension, State as Extract};
+use axum::extract::{Extension, Query, State as Extract};
 use axum::response::Html;
 use chrono::{DateTime, Utc};
 use model::app::{Rule, Settings};
 use model::build::BuildOutcome;
 use model::permission::{Action, Readable, Scope};
 use model::stage::{StageKind, same_stage};
-use model::{AppName, StageName};
+use model::{AppId, AppName, StageName};
+use serde::Deserialize;
 use store::PgConnection;
 use store::app::App;
 use store::board::{BoardRow, Progress};
@@ -25,12 +26,14 @@ use store::build::{Build, BuildFilter, BuildState};
 
 use self::stage::{Ground, StageView};
 use super::view::BuildLine;
-use super::{Shell, html, live};
+use super::{Shell, html};
 use crate::auth::Caller;
+use crate::board_version::RUNNING_SHOWN;
 use crate::error::Result;
+use crate::extract::escape;
 use crate::state::State;
 
-pub(super) const RUNNING_SHOWN: i64 = 20;
+const APPS_SHOWN: usize = 20;
 /// Previews shown of an app; the others are on their own page.
 const PREVIEWS_SHOWN: usize = 6;
 
@@ -40,6 +43,11 @@ struct BoardPage {
     shell: Shell,
     apps: Vec<AppView>,
     running: Vec<BuildLine>,
+    /// A part of an app's name or repository.
+    q: String,
+    /// There are more apps than fit on one page, or were before some were looked for.
+    is_long: bool,
+    next: Option<String>,
     /// There are apps, and the caller may read none of them.
     barred: bool,
     may_set_up: bool,
@@ -58,36 +66,48 @@ struct AppView {
     may_build: bool,
 }
 
+#[derive(Deserialize)]
+pub(super) struct Filter {
+    #[serde(default)]
+    q: String,
+    /// The name of the last app of the page before.
+    #[serde(default)]
+    after: String,
+}
+
 pub(super) async fn show(
     Extract(state): Extract<State>,
     Extension(caller): Extension<Caller>,
+    Query(filter): Query<Filter>,
 ) -> Result<Html<String>> {
     let now = state.now();
+    let seen = state.board.known(&state.db).await?;
     let mut conn = state.db.acquire().await?;
-    let rows = store::board::rows(&mut conn).await?;
-    let apps = store::app::list(&mut conn).await?;
-    let (running, progress) = running(&mut conn, None).await?;
-    let seen = live::version(&(&rows, &running, &progress));
+    let mut apps = store::app::list(&mut conn).await?;
+    let any = !apps.is_empty();
     let readable = caller.rights.readable();
-    let (running, progress) = match &readable {
-        Readable::All => (running, progress),
-        Readable::These(_) => {
-            let ids = apps.iter().filter(|app| readable.includes(&app.name)).map(|app| app.id);
-            self::running(&mut conn, Some(ids.collect())).await?
-        }
+    apps.retain(|app| readable.includes(&app.name));
+    let barred = any && apps.is_empty();
+    let of_these = match &readable {
+        Readable::All => None,
+        Readable::These(_) => Some(ids(&apps)),
     };
+    let (running, progress) = running(&mut conn, of_these).await?;
+    let is_long = apps.len() > APPS_SHOWN;
+    let (apps, next) = filter.page(apps);
+    let rows = store::board::rows(&mut conn, Some(&ids(&apps))).await?;
     drop(conn);
 
-    let barred = !apps.is_empty();
-    let apps: Vec<App> = apps.into_iter().filter(|app| readable.includes(&app.name)).collect();
-    let rows: Vec<BoardRow> = rows.into_iter().filter(|row| readable.includes(&row.app)).collect();
     let page = BoardPage {
         shell: Shell {
             icon: icon(&rows, &running),
             events: Some(format!("/live/board?seen={seen}")),
             ..Shell::new("Board", "board").of(&caller)
         },
-        barred: barred && apps.is_empty(),
+        q: filter.q.trim().to_owned(),
+        is_long,
+        next,
+        barred,
         may_set_up: caller.rights.allows(Action::Configure, Scope::Server),
         running: running.iter().map(|build| line(build, &progress, now)).collect(),
         apps: views(&state, &caller, &apps, &rows, &progress, now),
@@ -95,10 +115,37 @@ pub(super) async fn show(
     html(&page)
 }
 
+fn ids(apps: &[App]) -> Vec<AppId> {
+    apps.iter().map(|app| app.id).collect()
+}
+
+impl Filter {
+    /// What of the apps one page shows, and where the next one is.
+    fn page(&self, apps: Vec<App>) -> (Vec<App>, Option<String>) {
+        let q = self.q.trim().to_lowercase();
+        let is_wanted = |app: &App| {
+            app.name.as_str().contains(&q) || app.repository.to_string().to_lowercase().contains(&q)
+        };
+        let mut apps: Vec<App> = apps
+            .into_iter()
+            .filter(|app| app.name.as_str() > self.after.as_str() && is_wanted(app))
+            .collect();
+        // the database may have another order of letters
+        apps.sort_by(|a, b| a.name.cmp(&b.name));
+        let more = apps.len() > APPS_SHOWN;
+        apps.truncate(APPS_SHOWN);
+        let next = apps.last().filter(|_| more).map(|last| match q.as_str() {
+            "" => format!("/?after={}", last.name),
+            q => format!("/?q={}&after={}", escape(q), last.name),
+        });
+        (apps, next)
+    }
+}
+
 /// What runs now, of these apps or of all, and how far it is.
 async fn running(
     conn: &mut PgConnection,
-    apps: Option<Vec<model::AppId>>,
+    apps: Option<Vec<AppId>>,
 ) -> Result<(Vec<Build>, Vec<Progress>)> {
     let filter = BuildFilter {
         apps,

@@ -15,7 +15,7 @@ use store::queued::FAR;
 
 use self::filter::Filter;
 use super::view::{BuildLine, duration};
-use super::{Shell, html, live};
+use super::{Shell, html};
 use crate::api::builds::{OUTCOMES, PURPOSES};
 use crate::auth::Caller;
 use crate::error::Result;
@@ -77,6 +77,10 @@ pub(super) async fn show(
     Query(filter): Query<Filter>,
 ) -> Result<Html<String>> {
     let now = state.now();
+    let events = match filter.before()? {
+        None => Some(format!("/live/board?seen={}", state.board.known(&state.db).await?)),
+        Some(_) => None,
+    };
     let mut conn = state.db.acquire().await?;
     let readable = caller.rights.readable();
     let mut apps = store::app::list(&mut conn).await?;
@@ -102,10 +106,6 @@ pub(super) async fn show(
     let progress = store::board::progress(&mut conn, &ids).await?;
     let usual = store::usual::builds(&mut conn, &ids).await?;
     let waits = store::build::waits(&mut conn, &ids, now - store::worker::SILENT).await?;
-    let events = match filter.before()? {
-        None => Some(format!("/live/board?seen={}", live::board_version(&mut conn).await?)),
-        Some(_) => None,
-    };
     drop(conn);
     let rows = builds
         .iter()

@@ -5,9 +5,6 @@
 //! its stream is told at once; the script then reads the page again, and nothing of it is rendered
 //! twice in two ways.
 
-use std::fmt::Debug;
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use axum::extract::{Path, Query, State as Extract};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -17,20 +14,12 @@ use model::BuildId;
 use model::job::JobState;
 use serde::Deserialize;
 use store::PgConnection;
-use store::build::{BuildFilter, BuildState};
 use store::signals::Topic;
 
 use crate::error::Result;
 use crate::extract::segment;
-use crate::live::{Next, Source, stream};
+use crate::live::{Next, Source, stream, version};
 use crate::state::State;
-
-/// A number that differs when what is shown differs.
-pub(super) fn version(shown: &impl Debug) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    format!("{shown:?}").hash(&mut hasher);
-    hasher.finish()
-}
 
 #[derive(Deserialize)]
 pub(super) struct Seen {
@@ -82,10 +71,12 @@ impl Source for Changes {
     }
 
     async fn next(&mut self, state: &State) -> Result<Next> {
-        let mut conn = state.db.acquire().await?;
         let version = match self.what {
-            What::Board => board_version(&mut conn).await?,
-            What::Build(id) => build_version(&mut conn, id, state.now()).await?,
+            What::Board => state.board.current(&state.db).await?,
+            What::Build(id) => {
+                let mut conn = state.db.acquire().await?;
+                build_version(&mut conn, id, state.now()).await?
+            }
         };
         if version == self.seen {
             return Ok(Next::Nothing);
@@ -93,19 +84,6 @@ impl Source for Changes {
         self.seen = version;
         Ok(Next::Event(Event::default().event("changed").id(version.to_string()).data("{}")))
     }
-}
-
-pub(super) async fn board_version(conn: &mut PgConnection) -> Result<u64> {
-    let rows = store::board::rows(conn).await?;
-    let running = BuildFilter {
-        state: Some(BuildState::Running),
-        limit: super::board::RUNNING_SHOWN,
-        ..BuildFilter::default()
-    };
-    let running = store::build::list(conn, &running).await?;
-    let ids: Vec<_> = running.iter().map(|build| build.id).collect();
-    let progress = store::board::progress(conn, &ids).await?;
-    Ok(version(&(&rows, &running, &progress)))
 }
 
 /// While a job runs the page is another one every few seconds: its bars go on.

@@ -19,7 +19,7 @@ use store::board::PreviewRow;
 use store::pull_request::PullRequest;
 
 use super::view::{Badge, Time};
-use super::{Shell, html, live};
+use super::{Shell, html};
 use crate::auth::Caller;
 use crate::error::Result;
 use crate::state::State;
@@ -118,11 +118,11 @@ pub(super) async fn show(
 ) -> Result<Html<String>> {
     let now = state.now();
     let readable = caller.rights.readable();
+    let seen = state.board.known(&state.db).await?;
     let mut conn = state.db.acquire().await?;
     let rows = store::board::previews(&mut conn).await?;
     let waiting = store::pull_request::waiting(&mut conn).await?;
     let mut apps = store::app::list(&mut conn).await?;
-    let seen = live::board_version(&mut conn).await?;
     drop(conn);
     apps.retain(|app| readable.includes(&app.name));
     let repositories = Repositories {

@@ -36,7 +36,6 @@ use self::instance::{Elsewhere, InstanceView, Place};
 use self::laptop::LaptopLine;
 use self::settings::{ParameterView, SafeguardView, ValueView};
 use super::frozen::FrozenView;
-use super::live;
 use super::view::{Badge, Time};
 use super::{Shell, html};
 use crate::api;
@@ -141,6 +140,7 @@ pub(super) async fn show(
     Query(page): Query<Page>,
 ) -> Result<Html<String>> {
     let now = state.now();
+    let seen = state.board.known(&state.db).await?;
     let mut conn = state.db.acquire().await?;
     let app = api::app(&mut conn, &name).await?;
     let stage = find(&mut conn, &app, &stage).await?;
@@ -154,7 +154,6 @@ pub(super) async fn show(
     let looks = store::drift::of_stage(&mut conn, stage.id).await?;
     let personal = store::personal::of(&mut conn, stage.id).await?;
     let sessions = store::personal::list(&mut conn, stage.id, HISTORY).await?;
-    let seen = live::board_version(&mut conn).await?;
     drop(conn);
     let personal_owner = personal.as_ref().map(store::personal::Personal::owner);
     let shown = usize::try_from(HISTORY).unwrap_or(usize::MAX);

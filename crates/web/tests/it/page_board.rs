@@ -3,13 +3,14 @@
 use model::StageId;
 use model::permission::Role;
 use model::stage::{StageKind, StageState};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use store::lead::{Found, Lead};
 use store::stage::Stage;
 
 use crate::page_scene::{Scene, shown};
-use crate::support::Server;
+use crate::support::{Server, answer};
 
 const PROMOTE: &str = "href=\"/apps/workshop/stages/prod/promote\">Promote…</a>";
 
@@ -175,4 +176,35 @@ async fn a_newcomer_is_led_to_the_first_app(pool: PgPoolOptions, options: PgConn
     let viewer = server.token(Role::Viewer).await;
     let seen = as_whom(&server, &viewer, "/").await;
     assert!(seen.contains("An admin of this server sets up the first one"), "{seen}");
+}
+
+#[sqlx::test(migrator = "store::MIGRATOR")]
+async fn many_apps_stand_on_several_pages_and_are_found_by_name_or_repository(
+    pool: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let server = Server::start(pool, options).await;
+    let admin = server.token(Role::Admin).await;
+    let names: Vec<String> = (10..35).map(|number| format!("shop-{number}")).collect();
+    for name in &names {
+        let mut file = settings();
+        file["app"] = json!(name);
+        file["repository"] = json!(format!("Acme/{}", name.to_uppercase()));
+        let request = server.request(Method::PUT, &format!("/api/v1/apps/{name}"));
+        let (status, said) = answer(request.bearer_auth(&admin).json(&file)).await;
+        assert_eq!(status, StatusCode::CREATED, "{said}");
+    }
+    let on = |page: &str| -> Vec<String> {
+        let is_there = |name: &&String| page.contains(&format!("id=\"app-{name}\""));
+        names.iter().filter(is_there).cloned().collect()
+    };
+    let first = shown(&server, "/").await;
+    assert_eq!(on(&first), names[..20]);
+    let (before, _) = first.split_once("\">More apps</a>").unwrap();
+    let (_, next) = before.rsplit_once("href=\"").unwrap();
+    let second = shown(&server, next).await;
+    assert_eq!(on(&second), names[20..]);
+    assert!(!second.contains("More apps"), "{second}");
+    assert_eq!(on(&shown(&server, "/?q=ME%2Fshop-3").await), names[20..]);
+    assert!(shown(&server, "/?q=cart").await.contains("No app is called like that"));
 }

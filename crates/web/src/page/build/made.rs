@@ -90,20 +90,8 @@ async fn secrets(state: &State, conn: &mut PgConnection, app: &App) -> Result<Se
 }
 
 fn published(job: &Job) -> Option<&DeployedStack> {
-    match &job.result {
-        Some(JobResult::Deployed { deployed, .. }) => Some(deployed),
-        Some(
-            JobResult::Planned { .. }
-            | JobResult::Packaged { .. }
-            | JobResult::Removed { .. }
-            | JobResult::Recovered
-            | JobResult::Foreseen { .. }
-            | JobResult::Swept { .. }
-            | JobResult::Drifted { .. }
-            | JobResult::Checked { .. },
-        )
-        | None => None,
-    }
+    let Some(JobResult::Deployed { deployed, .. }) = &job.result else { return None };
+    Some(deployed)
 }
 
 fn view(job: &Job, what: &DeployedStack, secrets: &Secrets, places: &Places<'_>) -> Deployed {

@@ -243,20 +243,8 @@ fn anchor(service: &ServiceName) -> String {
 }
 
 fn kept(job: &Job) -> &[String] {
-    match &job.result {
-        Some(JobResult::Removed { kept }) => kept,
-        Some(
-            JobResult::Planned { .. }
-            | JobResult::Packaged { .. }
-            | JobResult::Deployed { .. }
-            | JobResult::Recovered
-            | JobResult::Foreseen { .. }
-            | JobResult::Swept { .. }
-            | JobResult::Drifted { .. }
-            | JobResult::Checked { .. },
-        )
-        | None => &[],
-    }
+    let Some(JobResult::Removed { kept }) = &job.result else { return &[] };
+    kept
 }
 
 /// Why a job never ran; what one that failed says stands with its log.
