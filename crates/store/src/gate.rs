@@ -166,32 +166,20 @@ impl Gates {
     }
 
     fn asked(&self, deploy: &Deploy<'_>, jobs: &[Job]) -> Asked {
-        let package = jobs.iter().find(|job| {
+        let packaging = jobs.iter().find(|job| {
             (job.kind, job.service.as_ref(), job.region.as_ref())
                 == (JobKind::Package, Some(deploy.service), Some(deploy.region))
         });
-        let (change, findings) = match package.and_then(|job| job.result.as_ref()) {
-            Some(JobResult::Packaged { package }) => {
-                (package.change.clone(), package.findings.clone())
-            }
-            Some(
-                JobResult::Planned { .. }
-                | JobResult::Deployed { .. }
-                | JobResult::Removed { .. }
-                | JobResult::Recovered
-                | JobResult::Foreseen { .. }
-                | JobResult::Swept { .. }
-                | JobResult::Drifted { .. }
-                | JobResult::Checked { .. },
-            )
-            | None => (Vec::new(), Vec::new()),
-        };
+        let package = packaging.and_then(|job| {
+            let Some(JobResult::Packaged { package }) = &job.result else { return None };
+            Some(package)
+        });
         Asked {
             service: deploy.service.clone(),
             region: deploy.region.clone(),
             artifact: deploy.artifact.map(str::to_owned),
-            change,
-            findings,
+            change: package.map(|package| package.change.clone()).unwrap_or_default(),
+            findings: package.map(|package| package.findings.clone()).unwrap_or_default(),
         }
     }
 

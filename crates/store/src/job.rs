@@ -63,20 +63,8 @@ pub struct Job {
 impl Job {
     /// The outputs that it changed; none of a job that is no deploy, or whose deploy failed.
     pub fn changed_outputs(&self) -> &[String] {
-        match &self.result {
-            Some(JobResult::Deployed { changed_outputs, .. }) => changed_outputs,
-            Some(
-                JobResult::Planned { .. }
-                | JobResult::Packaged { .. }
-                | JobResult::Removed { .. }
-                | JobResult::Recovered
-                | JobResult::Foreseen { .. }
-                | JobResult::Swept { .. }
-                | JobResult::Drifted { .. }
-                | JobResult::Checked { .. },
-            )
-            | None => &[],
-        }
+        let Some(JobResult::Deployed { changed_outputs, .. }) = &self.result else { return &[] };
+        changed_outputs
     }
 }
 

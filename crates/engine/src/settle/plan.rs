@@ -75,19 +75,9 @@ pub(super) async fn draw(
 
 fn findings(jobs: &[Job]) -> anyhow::Result<&Findings> {
     jobs.iter()
-        .find_map(|job| match &job.result {
-            Some(JobResult::Planned { findings }) => Some(findings),
-            Some(
-                JobResult::Packaged { .. }
-                | JobResult::Deployed { .. }
-                | JobResult::Removed { .. }
-                | JobResult::Recovered
-                | JobResult::Foreseen { .. }
-                | JobResult::Swept { .. }
-                | JobResult::Drifted { .. }
-                | JobResult::Checked { .. },
-            )
-            | None => None,
+        .find_map(|job| {
+            let Some(JobResult::Planned { findings }) = &job.result else { return None };
+            Some(findings)
         })
         .ok_or_else(|| anyhow::anyhow!("a plan job that succeeded has reported its findings"))
 }

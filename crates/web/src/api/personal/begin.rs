@@ -24,7 +24,7 @@ use store::personal::NewSession;
 use store::signals::Topic;
 use store::stage::Stage;
 
-use super::prepare::{self, Prepared, inputs, prepare};
+use super::prepare::{self, Prepared, Wanted, inputs, prepare};
 use super::{asker, own};
 use crate::api::app;
 use crate::audit::{self, Did};
@@ -48,7 +48,8 @@ pub(super) async fn begin(
     let mut tried = state.db.begin().await?;
     let app = app(&mut tried, name).await?;
     let asker = asker(caller, &app)?;
-    let prepared = prepare(state, &mut tried, &app, stage, &asker, &wish).await?;
+    let wanted = Wanted { app: &app, stage, asker: &asker, wish: &wish };
+    let prepared = prepare(state, &mut tried, wanted).await?;
     tried.rollback().await.map_err(Error::internal)?;
 
     let Prepared { stage: as_tried, spec, region, mut target, .. } = prepared;
@@ -57,8 +58,7 @@ pub(super) async fn begin(
     complete(state, &mut target, &credentials).await?;
     let inputs = inputs(&spec, &target)?;
 
-    let (id, stage, stage_expires_at) =
-        write(state, caller, &app, stage, &asker, &wish, &target, &credentials).await?;
+    let (id, stage, stage_expires_at) = write(state, caller, wanted, &target, &credentials).await?;
     let mut parameters: BTreeMap<String, String> = target
         .parameters
         .iter()
@@ -90,23 +90,20 @@ fn stack_tags(app: &App, stage: &Stage, service: &ServiceName) -> BTreeMap<Strin
     tags
 }
 
-#[expect(clippy::too_many_arguments, reason = "one transaction of all that a beginning is")]
 async fn write(
     state: &State,
     caller: &Caller,
-    app: &App,
-    name: &StageName,
-    asker: &Asker,
-    wish: &Begin,
+    wanted: Wanted<'_>,
     target: &Target,
     credentials: &Credentials,
 ) -> Result<(LaptopSessionId, Stage, Option<chrono::DateTime<chrono::Utc>>)> {
+    let Wanted { app, asker, wish, .. } = wanted;
     let now = state.now();
     let id = LaptopSessionId(state.id());
     let command = written(wish, target);
     let mut tx = state.db.begin().await?;
     let Prepared { stage, admission, spec, region, digest, .. } =
-        prepare(state, &mut tx, app, name, asker, wish).await?;
+        prepare(state, &mut tx, wanted).await?;
     let instance = match admission {
         Admission::Make | Admission::Reuse => {
             order::use_personal(&mut tx, app, stage.id, now).await?;

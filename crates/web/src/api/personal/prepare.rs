@@ -24,6 +24,15 @@ use crate::order::moment;
 use crate::state::State;
 use crate::worker_api::target;
 
+/// What somebody wants to work with.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) app: &'a App,
+    pub(super) stage: &'a StageName,
+    pub(super) asker: &'a Asker,
+    pub(super) wish: &'a Begin,
+}
+
 /// All that is known before AWS is asked.
 pub(super) struct Prepared {
     pub(super) stage: Stage,
@@ -37,11 +46,9 @@ pub(super) struct Prepared {
 pub(super) async fn prepare(
     state: &State,
     conn: &mut PgConnection,
-    app: &App,
-    name: &StageName,
-    asker: &Asker,
-    wish: &Begin,
+    wanted: Wanted<'_>,
 ) -> Result<Prepared> {
+    let Wanted { app, stage: name, asker, wish } = wanted;
     let found = store::stage::find_open(conn, app.id, name).await?;
     let admission = admission(state, conn, app, name, found.as_ref(), asker).await?;
     let stage = match (admission, found) {
