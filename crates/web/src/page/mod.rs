@@ -24,6 +24,7 @@ mod members;
 mod orphans;
 mod place;
 mod previews;
+mod prose;
 mod reconcile;
 mod reference;
 mod settings;

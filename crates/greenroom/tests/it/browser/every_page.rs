@@ -23,8 +23,9 @@ use crate::world::{World, app, jobs};
 const DEV: &str = "/apps/workshop/stages/dev";
 /// No program shows it, and the form says so.
 const WRONG_CODE: &str = "/device?code=BCDF-GHJK";
-const LOOKS: [(Size, Theme); 5] = [
+const LOOKS: [(Size, Theme); 6] = [
     (Size::Wide, Theme::Light),
+    (Size::Wide, Theme::Dark),
     (Size::Laptop, Theme::Light),
     (Size::Laptop, Theme::Dark),
     (Size::Phone, Theme::Dark),
