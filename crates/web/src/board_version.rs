@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use store::build::{BuildFilter, BuildState};
+use model::AppId;
+use store::board::Progress;
+use store::build::{Build, BuildFilter, BuildState};
 use store::signals::{Signals, Topic};
 use store::{Database, PgConnection};
 use tokio::sync::Mutex;
@@ -17,8 +19,7 @@ use tokio::time::Instant;
 
 use crate::error::Result;
 
-/// How many running builds the board shows.
-pub(crate) const RUNNING_SHOWN: i64 = 20;
+const RUNNING_SHOWN: i64 = 20;
 /// A signal may be lost.
 const LONGEST: Duration = Duration::from_secs(2);
 /// After a reading it rests for so many times as long as that took.
@@ -48,7 +49,7 @@ impl BoardVersion {
         Self { known: Mutex::new(Known { signals, stale: false, reading: None }) }
     }
 
-    /// For a page, which must not wait: the stream that it opens tells what came since.
+    /// For a page, which waits for no rest to be over: the stream that it opens tells what came since.
     pub(crate) async fn known(&self, db: &Database) -> Result<u64> {
         Ok(self.known.lock().await.look(db).await?.0)
     }
@@ -101,13 +102,23 @@ impl Known {
 
 async fn read(conn: &mut PgConnection) -> Result<u64> {
     let rows = store::board::rows(conn, None).await?;
-    let running = BuildFilter {
+    let running = running(conn, None).await?;
+    Ok(crate::live::version(&(&rows, &running)))
+}
+
+/// What runs now, of these apps or of all, and how far it is.
+pub(crate) async fn running(
+    conn: &mut PgConnection,
+    apps: Option<Vec<AppId>>,
+) -> Result<(Vec<Build>, Vec<Progress>)> {
+    let filter = BuildFilter {
+        apps,
         state: Some(BuildState::Running),
         limit: RUNNING_SHOWN,
         ..BuildFilter::default()
     };
-    let running = store::build::list(conn, &running).await?;
-    let ids: Vec<_> = running.iter().map(|build| build.id).collect();
+    let builds = store::build::list(conn, &filter).await?;
+    let ids: Vec<_> = builds.iter().map(|build| build.id).collect();
     let progress = store::board::progress(conn, &ids).await?;
-    Ok(crate::live::version(&(&rows, &running, &progress)))
+    Ok((builds, progress))
 }

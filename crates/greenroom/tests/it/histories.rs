@@ -26,13 +26,14 @@ use player::Player;
 use recorder::Recorder;
 
 const HISTORIES: u64 = 200;
-/// A look takes as many apps: with more on a server each history would wait for several looks.
+/// A look takes 50 apps: with many more on a server each history would wait for several looks.
 const ON_ONE_SERVER: usize = 50;
 /// How many are played at the same time: they mostly wait until the server looks around.
 const AT_ONCE: usize = 32;
 /// How many failures tell what there is to tell.
 const ENOUGH: usize = 3;
-/// After how many deeds of all histories of a server together something happens to the server or the worker.
+/// After how many deeds of all histories of a server together something happens to the server or
+/// the worker.
 const DEEDS_BETWEEN_KILLS: usize = 200;
 
 /// A server that looks at GitHub every five seconds, with so many slots for jobs.

@@ -19,16 +19,15 @@ use model::permission::{Action, Readable, Scope};
 use model::stage::{StageKind, same_stage};
 use model::{AppId, AppName, StageName};
 use serde::Deserialize;
-use store::PgConnection;
 use store::app::App;
 use store::board::{BoardRow, Progress};
-use store::build::{Build, BuildFilter, BuildState};
+use store::build::Build;
 
 use self::stage::{Ground, StageView};
 use super::view::BuildLine;
 use super::{Shell, html};
 use crate::auth::Caller;
-use crate::board_version::RUNNING_SHOWN;
+use crate::board_version::running;
 use crate::error::Result;
 use crate::extract::escape;
 use crate::state::State;
@@ -45,7 +44,7 @@ struct BoardPage {
     running: Vec<BuildLine>,
     /// A part of an app's name or repository.
     q: String,
-    /// There are more apps than fit on one page, or were before some were looked for.
+    /// There are more apps than fit on one page, or some are left out.
     is_long: bool,
     next: Option<String>,
     /// There are apps, and the caller may read none of them.
@@ -93,7 +92,7 @@ pub(super) async fn show(
         Readable::These(_) => Some(ids(&apps)),
     };
     let (running, progress) = running(&mut conn, of_these).await?;
-    let is_long = apps.len() > APPS_SHOWN;
+    let is_long = apps.len() > APPS_SHOWN || filter.narrows();
     let (apps, next) = filter.page(apps);
     let rows = store::board::rows(&mut conn, Some(&ids(&apps))).await?;
     drop(conn);
@@ -120,6 +119,10 @@ fn ids(apps: &[App]) -> Vec<AppId> {
 }
 
 impl Filter {
+    fn narrows(&self) -> bool {
+        !self.q.trim().is_empty() || !self.after.is_empty()
+    }
+
     /// What of the apps one page shows, and where the next one is.
     fn page(&self, apps: Vec<App>) -> (Vec<App>, Option<String>) {
         let q = self.q.trim().to_lowercase();
@@ -140,23 +143,6 @@ impl Filter {
         });
         (apps, next)
     }
-}
-
-/// What runs now, of these apps or of all, and how far it is.
-async fn running(
-    conn: &mut PgConnection,
-    apps: Option<Vec<AppId>>,
-) -> Result<(Vec<Build>, Vec<Progress>)> {
-    let filter = BuildFilter {
-        apps,
-        state: Some(BuildState::Running),
-        limit: RUNNING_SHOWN,
-        ..BuildFilter::default()
-    };
-    let builds = store::build::list(conn, &filter).await?;
-    let ids: Vec<_> = builds.iter().map(|build| build.id).collect();
-    let progress = store::board::progress(conn, &ids).await?;
-    Ok((builds, progress))
 }
 
 fn line(build: &Build, progress: &[Progress], now: DateTime<Utc>) -> BuildLine {

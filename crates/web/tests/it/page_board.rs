@@ -207,4 +207,7 @@ async fn many_apps_stand_on_several_pages_and_are_found_by_name_or_repository(
     assert!(!second.contains("More apps"), "{second}");
     assert_eq!(on(&shown(&server, "/?q=ME%2Fshop-3").await), names[20..]);
     assert!(shown(&server, "/?q=cart").await.contains("No app is called like that"));
+    let few = server.token_in("shop-10", Role::Viewer).await;
+    let nothing = as_whom(&server, &few, "/?q=cart").await;
+    assert!(nothing.contains("No app is called like that"), "{nothing}");
 }
