@@ -35,6 +35,7 @@ mod observed;
 mod outbox;
 mod outputs;
 mod outside;
+mod pace;
 mod package;
 mod page;
 mod personal;

@@ -9,6 +9,7 @@ use tokio::process::{Child, Command};
 
 use crate::aws::LocalAws;
 use crate::database::Rows;
+use crate::pace::Pace;
 
 /// How long anything may take before the test says what it waited for. Long, for a machine with
 /// two slow processors installs dependencies for a minute; only a test that fails waits for it.
@@ -172,10 +173,10 @@ pub(crate) fn client() -> reqwest::Client {
 
 /// Looks again and again until there is an answer; fails with what it waited for.
 pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let mut turns = tokio::time::interval(Duration::from_millis(50));
+    let mut pace = Pace::begin();
     let found = tokio::time::timeout(PATIENCE, async {
         loop {
-            turns.tick().await;
+            pace.turn().await;
             if let Some(found) = look().await {
                 break found;
             }

@@ -14,12 +14,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use crate::pace::Pace;
 use crate::server::{client, until};
 
 /// How long a page may take to show what it is asked for.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How often it is looked: each look is work for the browser, and for two processors.
-const TURN: Duration = Duration::from_millis(50);
 /// Pixels. A longer page is cut.
 const TALLEST_PICTURE: u64 = 2400;
 
@@ -107,6 +106,8 @@ impl Browser {
                     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
                     "--no-first-run", "--disable-background-networking",
                     "--disable-component-update", "--disable-sync", "--window-size=1280,800",
+                    // what turns while a build runs is drawn sixty times a second, by the processor
+                    "--force-prefers-reduced-motion",
                     format!("--user-data-dir={}", profile.path().display()),
                 ],
                 "prefs": { "profile.managed_default_content_settings.javascript": allowed },
@@ -186,9 +187,9 @@ impl Browser {
         let left = async {
             // between two pages there is none to ask
             let ask = "return document.readyState === 'complete' && window.isLeft === undefined";
-            let mut turns = tokio::time::interval(TURN);
+            let mut pace = Pace::begin();
             while self.page.execute(ask, Vec::new()).await.ok() != Some(Value::Bool(true)) {
-                turns.tick().await;
+                pace.turn().await;
             }
         };
         if tokio::time::timeout(PATIENCE, left).await.is_err() {
@@ -209,9 +210,9 @@ impl Browser {
     /// Waits until the element shows the text, as it does where a script brings what is new.
     pub(crate) async fn shows(&self, selector: &str, text: &str) {
         let shown = async {
-            let mut turns = tokio::time::interval(TURN);
+            let mut pace = Pace::begin();
             loop {
-                turns.tick().await;
+                pace.turn().await;
                 let element = self.page.find(Locator::Css(selector)).await;
                 // the page may put a new element in its place at any moment
                 if let Ok(element) = element

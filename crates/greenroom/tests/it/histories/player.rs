@@ -19,6 +19,9 @@ const SHORTEST: usize = 8;
 const LONGEST: usize = 20;
 /// How long all may take to be as it must: many share one server, and it is killed meanwhile.
 const QUIET: Duration = Duration::from_secs(900);
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// More than any history has.
+const EVERY_BUILD: &str = "?limit=200";
 
 pub(super) struct Player {
     github: Arc<GitHub>,
@@ -82,7 +85,7 @@ impl Player {
                 self.amiss().await.unwrap_or_else(|| "quiet at the last moment".to_owned()),
                 self.destroy.as_str(),
                 self.told,
-                self.builds().await,
+                self.builds(EVERY_BUILD).await,
             )),
         }
     }
@@ -156,7 +159,7 @@ impl Player {
 
     /// Looks again and again: what was lost is found by the server itself, in its own time.
     async fn until_quiet(&self) {
-        let mut turns = tokio::time::interval(Duration::from_millis(500));
+        let mut turns = tokio::time::interval(BETWEEN_LOOKS);
         loop {
             turns.tick().await;
             if self.amiss().await.is_none() {
@@ -167,10 +170,13 @@ impl Player {
 
     /// What is not as it must be in the end.
     async fn amiss(&self) -> Option<String> {
-        let builds = self.builds().await;
-        let unfinished = builds.as_array()?.iter().find(|build| build["state"] != "finished");
-        if let Some(build) = unfinished {
-            return Some(format!("build {} has not ended", build["number"]));
+        // a short answer comes first: for most of the time it is enough, and many ask
+        for builds in ["?state=running&limit=1", EVERY_BUILD] {
+            let builds = self.builds(builds).await;
+            let unfinished = builds.as_array()?.iter().find(|build| build["state"] != "finished");
+            if let Some(build) = unfinished {
+                return Some(format!("build {} has not ended", build["number"]));
+            }
         }
         let stages = self.call(reqwest::Method::GET, "/stages", None).await;
         let stages: Vec<Value> = stages["stages"].as_array().unwrap().clone();
@@ -214,8 +220,9 @@ impl Player {
         of_stage.map(|(_, commit)| commit.to_string()).collect()
     }
 
-    async fn builds(&self) -> Value {
-        self.call(reqwest::Method::GET, "/builds?limit=200", None).await["builds"].take()
+    async fn builds(&self, which: &str) -> Value {
+        let path = format!("/builds{which}");
+        self.call(reqwest::Method::GET, &path, None).await["builds"].take()
     }
 
     /// Asks until the server is there to answer.
