@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::needle;
@@ -49,7 +49,7 @@ impl Masker {
             needle::collect(secret.expose_secret(), &mut self.needles);
         }
         if self.needles.len() > known {
-            self.automaton = Some(AhoCorasick::new(&self.needles)?);
+            self.automaton = Some(automaton(&self.needles)?);
             self.longest = self.needles.iter().map(Vec::len).max().unwrap_or(0);
         }
         Ok(())
@@ -124,4 +124,10 @@ impl Masker {
         }
         covered
     }
+}
+
+/// Not a table of every state and byte, which would be the default for few needles: a session token
+/// is 1 KB long and has several forms, and each job would build megabytes before its first line.
+fn automaton(needles: &BTreeSet<Vec<u8>>) -> Result<AhoCorasick, aho_corasick::BuildError> {
+    AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(needles)
 }
