@@ -52,6 +52,10 @@ async fn exec_and_env_say_what_they_do_and_why_they_do_not() {
     let unknown = [&["exec", "--app", "nothing"][..], &AT, &["--", "true"]].concat();
     let otherwise = exec(&["sls", "deploy", "--stage", "dev"]);
     let nowhere = ["exec", "--stage", "admins", "--", "true"];
+    let in_json = [&["exec", "--json"][..], &AT, &["--", "true"]].concat();
+    let env = [&["env"][..], &AT].concat();
+    let mut no_env = laptop.command(&env);
+    let no_env = laptop.ran_by(no_env.env("GREENROOM_URL", "http://127.0.0.1:9")).await;
     let reasons = [
         down.text(&mine),
         laptop.ran(laptop.with("grn-of-nobody", &mine)).await.text(&mine),
@@ -61,6 +65,10 @@ async fn exec_and_env_say_what_they_do_and_why_they_do_not() {
         laptop.run(&long_lived).await.text(&long_lived),
         laptop.run(&otherwise).await.text(&otherwise),
         laptop.run(&nowhere).await.text(&nowhere),
+        laptop.run(&in_json).await.text(&in_json),
+        no_env.text(&env),
+        laptop.ran(laptop.with("grn-of-nobody", &env)).await.text(&env),
+        laptop.ran(laptop.with(&viewer, &env)).await.text(&env),
     ];
     insta::assert_snapshot!("exec_refused", reasons.join("\n"));
     let removed = laptop.run(&["remove", "admins", "--yes", "--wait"]).await;

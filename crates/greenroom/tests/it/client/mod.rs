@@ -7,6 +7,7 @@
 mod doors;
 mod exec;
 mod failures;
+mod held;
 mod json;
 mod laptop;
 mod login;
