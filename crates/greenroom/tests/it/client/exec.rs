@@ -54,6 +54,7 @@ async fn exec_and_env_say_what_they_do_and_why_they_do_not() {
     let nowhere = ["exec", "--stage", "admins", "--", "true"];
     let in_json = [&["exec", "--json"][..], &AT, &["--", "true"]].concat();
     let env = [&["env"][..], &AT].concat();
+    let env_of_unknown = [&["env", "--app", "nothing"][..], &AT].concat();
     let mut no_env = laptop.command(&env);
     let no_env = laptop.ran_by(no_env.env("GREENROOM_URL", "http://127.0.0.1:9")).await;
     let reasons = [
@@ -69,6 +70,7 @@ async fn exec_and_env_say_what_they_do_and_why_they_do_not() {
         no_env.text(&env),
         laptop.ran(laptop.with("grn-of-nobody", &env)).await.text(&env),
         laptop.ran(laptop.with(&viewer, &env)).await.text(&env),
+        laptop.run(&env_of_unknown).await.text(&env_of_unknown),
     ];
     insta::assert_snapshot!("exec_refused", reasons.join("\n"));
     let removed = laptop.run(&["remove", "admins", "--yes", "--wait"]).await;

@@ -17,6 +17,8 @@ const OF_NO_CLIENT: [&str; 10] = [
     "man",
     "help",
 ];
+/// What it prints is its command's, so it refuses `--json` in words.
+const WITHOUT_JSON: &str = "exec";
 
 fn help(arguments: &[&str]) -> String {
     let output =
@@ -50,14 +52,12 @@ fn shown() -> BTreeSet<(String, Shows)> {
             let line = run.lines().next().unwrap_or_default();
             let command = line.split_whitespace().next().unwrap_or_default().to_owned();
             let done = run.lines().any(|line| line == "--- 0");
-            if line.contains("--json") {
-                found.insert((command.clone(), Shows::Json));
-            } else if done {
-                found.insert((command.clone(), Shows::Done));
-            }
-            if !done {
-                found.insert((command, Shows::Failure));
-            }
+            let shows = match (done, line.contains("--json")) {
+                (true, false) => Shows::Done,
+                (true, true) => Shows::Json,
+                (false, _) => Shows::Failure,
+            };
+            found.insert((command, shows));
         }
     }
     found
@@ -71,15 +71,11 @@ fn every_client_command_has_snapshots_of_its_output_its_json_and_a_failure() {
     let mut missing = Vec::new();
     for command in commands {
         let mut wanted = vec![Shows::Done, Shows::Failure];
-        if help(&[command.as_str()]).contains("--json") {
+        if command != WITHOUT_JSON && help(&[command.as_str()]).contains("--json") {
             wanted.push(Shows::Json);
         }
-        missing.extend(
-            wanted
-                .into_iter()
-                .map(|shows| (command.clone(), shows))
-                .filter(|needed| !shown.contains(needed)),
-        );
+        let needed = wanted.into_iter().map(|shows| (command.clone(), shows));
+        missing.extend(needed.filter(|needed| !shown.contains(needed)));
     }
     assert!(missing.is_empty(), "no snapshot shows {missing:?}");
 }
