@@ -1,4 +1,4 @@
-//! Installed dependencies, kept from build to build.
+//! Installed dependencies, and what is made of them alone, kept from build to build.
 //!
 //! One tar file per key and scope; a restored tree is a private copy, so nothing a step does to it
 //! reaches the next build. Plain tar, because reading one file is several times faster than
@@ -56,9 +56,8 @@ pub struct CacheKey(String);
 
 impl CacheKey {
     pub fn new(scope: &Scope, parts: &KeyParts<'_>) -> Self {
-        let mut context = Context::new(&SHA256);
         let platform = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
-        for part in [
+        Self::of([
             scope.app.as_str().as_bytes(),
             scope.trust.as_bytes(),
             parts.lock_file,
@@ -66,7 +65,18 @@ impl CacheKey {
             parts.node.as_bytes(),
             parts.directory.as_bytes(),
             platform.as_bytes(),
-        ] {
+        ])
+    }
+
+    /// The name of what is made of this entry, and of `more` besides.
+    pub fn derived<'a>(&'a self, what: &'a str, more: impl IntoIterator<Item = &'a str>) -> Self {
+        let first = [self.0.as_bytes(), what.as_bytes()];
+        Self::of(first.into_iter().chain(more.into_iter().map(str::as_bytes)))
+    }
+
+    fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut context = Context::new(&SHA256);
+        for part in parts {
             context.update(&(part.len() as u64).to_le_bytes());
             context.update(part);
         }

@@ -23,6 +23,7 @@ use model::worker_api::{JobResult, Target};
 
 use super::change;
 use super::context::Job;
+use super::environment::Environment;
 use super::foresight::{foreseen, rejected, wanted};
 use super::halt::{Halt, Refusal};
 use crate::framework::{
@@ -272,7 +273,7 @@ async fn tool(job: &Job, site: &Site<'_>) -> Result<Option<ToolFound>, Halt> {
         .any(|safeguard| safeguard.policy() == Policy::FrameworkVersion);
     match found {
         Some(mut tool) if tool.version.is_none() && asked => {
-            let answer = job.ask(&format!("{} --version", tool.name)).await?;
+            let answer = job.ask(&format!("{} --version", tool.name), Environment::new()).await?;
             tool.version = answer.as_deref().and_then(version);
             Ok(Some(tool))
         }

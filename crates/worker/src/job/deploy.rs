@@ -25,7 +25,7 @@ use super::retries::{Misfire, Retries};
 use super::stack::Watch;
 use super::steps::{Access, failure};
 use super::{
-    artifact, change_sets, check, install, outside, package, progress, publish, stack, stuck, tags,
+    artifact, change_sets, check, outside, package, progress, publish, stack, stuck, tags,
 };
 use crate::framework::manifest::{self, Manifest};
 use crate::framework::{
@@ -84,8 +84,7 @@ pub(super) async fn run(
     }
     if wants_source(service) {
         let workspace = job.checkout().await?;
-        install::run(job, &workspace, service, &ground.scene, trust).await?;
-        ground.plug(job, service)?;
+        ground.install(job, &workspace, service, trust).await?;
     }
     if carried {
         job.log().note("an earlier attempt has deployed this artifact").await;

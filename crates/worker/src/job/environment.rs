@@ -33,6 +33,11 @@ const QUIET: [(&str, &str); 12] = [
 
 pub(crate) type Environment = BTreeMap<String, String>;
 
+/// For a command of ours that starts a framework.
+pub(crate) fn quiet() -> Environment {
+    QUIET.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
 /// The place and the environment of a job's steps.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {

@@ -19,7 +19,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::context::Job;
 use super::environment::Scene;
 use super::halt::Halt;
-use super::session;
+use super::{install, schema, session};
+use crate::git::Workspace;
 
 const OUTPUTS_FILE: &str = "outputs.json";
 const PLUGIN_DIRECTORY: &str = "plugin";
@@ -63,15 +64,25 @@ impl Ground {
         Ok(Self { target, inputs, scene })
     }
 
-    /// Makes node load Greenroom's plugin where the framework knows plugins. Not for an install:
-    /// only the framework has a use for it.
-    pub(super) fn plug(&mut self, job: &mut Job, service: &Service) -> Result<(), Halt> {
+    /// Installs the service's dependencies, and makes its framework ready.
+    pub(super) async fn install(
+        &mut self,
+        job: &mut Job,
+        workspace: &Workspace,
+        service: &Service,
+        trust: &str,
+    ) -> Result<(), Halt> {
+        let installed = install::run(job, workspace, service, &self.scene, trust).await?;
         match service.framework {
             Framework::Serverless => {
+                // Only now: an install has no use for the plugin.
                 let directory = job.show_directory(PLUGIN_DIRECTORY, &plugin::FILES)?;
+                if let Some(installed) = installed {
+                    let options = plugin::node_options(&directory, None);
+                    schema::bring(job, workspace, service, &installed, &options).await?;
+                }
                 let theirs = self.scene.env.get(NODE_OPTIONS).map(String::as_str);
-                let options = plugin::node_options(&directory, theirs);
-                self.scene.set(NODE_OPTIONS, options);
+                self.scene.set(NODE_OPTIONS, plugin::node_options(&directory, theirs));
             }
             Framework::Cloudformation | Framework::Sam | Framework::Cdk | Framework::Custom => {}
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use model::pipeline::Service;
 
 use super::context::Job;
-use super::environment::Scene;
+use super::environment::{Environment, Scene};
 use super::halt::Halt;
 use super::steps::Access;
 use crate::cache::{CacheKey, KeyParts, Scope};
@@ -33,14 +33,15 @@ const KNOWN: [&str; 6] = [
     "pnpm-lock.yaml",
 ];
 
+/// What the cache calls the installed dependencies, if a lock file pins them.
 pub(super) async fn run(
     job: &mut Job,
     workspace: &Workspace,
     service: &Service,
     scene: &Scene,
     trust: &str,
-) -> Result<(), Halt> {
-    let Some(step) = &service.commands.install else { return Ok(()) };
+) -> Result<Option<CacheKey>, Halt> {
+    let Some(step) = &service.commands.install else { return Ok(None) };
     let line = &step.run;
     let install = cacheable(workspace, service, line)?;
     let key = match &install {
@@ -65,7 +66,7 @@ pub(super) async fn run(
             job.log()
                 .heading(&format!("{line}: unchanged, {} from the cache", cached.modules()))
                 .await;
-            return Ok(());
+            return Ok(Some(key.clone()));
         }
     }
     job.expect_step(Some(step), scene, Access::None).await?;
@@ -79,7 +80,7 @@ pub(super) async fn run(
             }
         }
     }
-    Ok(())
+    Ok(key.map(|(key, _)| key))
 }
 
 /// An install whose result depends on these bytes alone.
@@ -146,7 +147,7 @@ fn only_dependencies(install: &Install, manifest: &[u8]) -> bool {
 /// Asked once per worker: all its sandboxes see the same programs.
 async fn versions(job: &Job) -> Result<String, Halt> {
     let ask = || async {
-        match job.ask(VERSIONS).await? {
+        match job.ask(VERSIONS, Environment::new()).await? {
             Some(answer) => Ok(answer),
             None => Err(Halt::internal("asking node for its version failed")),
         }

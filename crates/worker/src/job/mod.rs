@@ -32,6 +32,7 @@ mod read_back;
 mod recover;
 mod remove;
 mod retries;
+mod schema;
 mod session;
 mod stack;
 mod steps;

@@ -12,7 +12,7 @@ use super::context::Job;
 use super::ground::{Gaps, Ground};
 use super::halt::Halt;
 use super::steps::Access;
-use super::{artifact, check, install, outside, stack};
+use super::{artifact, check, outside, stack};
 use crate::framework::manifest::{self, Manifest};
 use crate::framework::{self, Authority, FILE_MAX_BYTES, Framework, Making, Package, Site};
 use crate::git::Workspace;
@@ -28,8 +28,7 @@ pub(super) async fn run(
     let workspace = job.checkout().await?;
     job.make_package_directory()?;
     let mut ground = Ground::lay(job, Some(service), target, Gaps::Refused).await?;
-    install::run(job, &workspace, service, &ground.scene, trust).await?;
-    ground.plug(job, service)?;
+    ground.install(job, &workspace, service, trust).await?;
     let (places, finds) = (job.places(service)?, job.finder());
     let site = Site {
         workspace: &workspace,

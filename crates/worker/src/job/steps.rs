@@ -9,7 +9,7 @@ use model::worker_api::AwsCredentials;
 use tracing::Instrument;
 
 use super::context::Job;
-use super::environment::{self, Scene};
+use super::environment::{self, Environment, Scene};
 use super::halt::Halt;
 use crate::sandbox::Limits;
 use crate::step::{self, Command, Order, StepEnd, StepOutcome, StepSpec};
@@ -81,13 +81,14 @@ impl Job {
         }
     }
 
-    /// What a command of ours prints, in a bare environment; `None` if it did not end by itself.
-    pub(crate) async fn ask(&self, line: &str) -> Result<Option<String>, Halt> {
+    /// What a command of ours prints, in an environment that has no more than it is given; `None` if
+    /// it did not end by itself.
+    pub(crate) async fn ask(&self, line: &str, env: Environment) -> Result<Option<String>, Halt> {
         let spec = StepSpec {
             name: line.to_owned(),
             command: Command::Shell(line.to_owned()),
             cwd: ".".into(),
-            env: environment::Environment::new(),
+            env,
             secrets: Vec::new(),
             limits: Limits::default(),
         };

@@ -38,6 +38,19 @@ resources:
   Resources:
     Topic: { Type: AWS::SNS::Topic }
 ";
+/// Counts what the framework keeps compiled, before it looks at the configuration and after.
+const COUNTING: &str = "
+const { existsSync, readdirSync } = require('fs');
+const kept = `${require('os').homedir()}/.serverless`;
+const count = () => existsSync(kept)
+  ? readdirSync(kept, { recursive: true }).filter((name) => name.endsWith('.js')).length : 0;
+module.exports = class {
+  constructor() {
+    const before = count();
+    this.hooks = { 'package:finalize': () => console.log(`compiled: ${before}, then ${count()}`) };
+  }
+};
+";
 const HANDLER: &str = "exports.handler = async () => 'first';\n";
 
 struct Shop {
@@ -215,6 +228,18 @@ async fn a_service_is_deployed_foreseen_rolled_back_and_removed() {
     assert!(log.contains("osls remove"), "{log}");
     assert_eq!(shop.stack(&name).await, None);
     assert_eq!(owner.keys(&files).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_framework_compiles_its_check_of_configurations_once_for_its_dependencies() {
+    let mut shop = Shop::new().await;
+    let counted = format!("{}plugins: [./counting.js]\n", API.replace("MARK", &shop.mark));
+    shop.bench.commit(&[("api/serverless.yml", &counted), ("api/counting.js", COUNTING)]).await;
+    for (attempt, compiles) in [("first", true), ("second", false)] {
+        let (_, log) = shop.bench.package(shop.api(), Shop::here()).await;
+        assert_eq!(log.contains("compiles its check"), compiles, "{attempt}: {log}");
+        assert!(log.contains("compiled: 1, then 1"), "{attempt}: {log}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,6 +19,8 @@ pub(crate) struct ServerlessYml {
     pub(crate) org: bool,
     pub(crate) app: bool,
     pub(crate) stack_name: Option<String>,
+    /// Those that are installed packages, in their order; not the service's own files.
+    pub(crate) plugins: Vec<String>,
 }
 
 impl ServerlessYml {
@@ -37,6 +39,8 @@ impl ServerlessYml {
             app: Option<serde_json::Value>,
             #[serde(default)]
             provider: Option<Provider>,
+            #[serde(default)]
+            plugins: Option<serde_json::Value>,
         }
         #[derive(Deserialize)]
         #[serde(untagged)]
@@ -65,6 +69,7 @@ impl ServerlessYml {
         let present =
             |value: &Option<serde_json::Value>| value.as_ref().is_some_and(|v| !v.is_null());
         Ok(Self {
+            plugins: written.plugins.map(packages).unwrap_or_default(),
             org: present(&written.org),
             app: present(&written.app),
             service: written.service.and_then(text),
@@ -93,6 +98,29 @@ impl ServerlessYml {
             Some(name) => resolve(name),
             None => resolve(&format!("{}-{stage}", self.service.as_deref()?)),
         }
+    }
+}
+
+/// `plugins:` is a list, or an object with one.
+fn packages(written: serde_json::Value) -> Vec<String> {
+    let listed = match written {
+        serde_json::Value::Object(mut map) => map.remove("modules").unwrap_or_default(),
+        other => other,
+    };
+    let names = listed.as_array().into_iter().flatten().filter_map(|name| name.as_str());
+    names.filter(|name| is_package(name)).map(str::to_owned).collect()
+}
+
+/// A name as npm has it, perhaps with a scope.
+fn is_package(name: &str) -> bool {
+    let plain = |part: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
+        !part.is_empty() && !part.starts_with('.') && part.chars().all(allowed)
+    };
+    match name.strip_prefix('@').map(|scoped| scoped.split_once('/')) {
+        Some(Some((scope, name))) => plain(scope) && plain(name),
+        Some(None) => false,
+        None => plain(name),
     }
 }
 
@@ -215,6 +243,18 @@ resources:
         );
         assert_eq!(parse("provider: ${file(p.yml)}\n"), ServerlessYml::default());
         assert!(ServerlessYml::parse("a: [").is_err());
+    }
+
+    #[test]
+    fn plugins_that_are_packages_are_told_from_files_of_the_service() {
+        let listed = |text: &str| parse(&format!("service: a\nplugins: {text}\n")).plugins;
+        let two = ["serverless-esbuild", "@acme/tags"];
+        assert_eq!(
+            listed("[serverless-esbuild, ./own.js, ../up, '@acme/tags', '${file(x)}']"),
+            two
+        );
+        assert_eq!(listed("{ localPath: ./p, modules: [serverless-esbuild, '@acme/tags'] }"), two);
+        assert!(listed("${file(plugins.yml)}").is_empty());
     }
 
     #[test]

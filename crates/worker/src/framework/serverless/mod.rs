@@ -14,6 +14,7 @@ pub(crate) mod package;
 pub(crate) mod tool;
 
 use model::job::Failure;
+use model::pipeline::Service;
 
 use self::argv::Action;
 use self::config::ServerlessYml;
@@ -76,12 +77,8 @@ impl Framework for Serverless {
     }
 
     fn stacks(&self, site: &Site<'_>) -> StackNames {
-        let mut configs = site.service.template.as_deref().into_iter().chain(CONFIGS);
-        let named = configs.find_map(|file| {
-            let path = within(&site.service.path, file);
-            let text = String::from_utf8(site.workspace.read(path, CONFIG_MAX_BYTES).ok()?).ok()?;
-            ServerlessYml::parse(&text).ok()?.stack(&site.target.stage)
-        });
+        let written = written(site.workspace, site.service);
+        let named = written.and_then(|written| written.stack(&site.target.stage));
         named.map_or(StackNames::Unknown, |name| StackNames::Known(vec![name]))
     }
 
@@ -98,6 +95,20 @@ impl Framework for Serverless {
             Work::Deploy | Work::Remove => true,
         }
     }
+}
+
+/// The plugins of a service that are installed packages.
+pub(crate) fn plugins(workspace: &Workspace, service: &Service) -> Vec<String> {
+    written(workspace, service).map(|written| written.plugins).unwrap_or_default()
+}
+
+/// The service's configuration, where it is YAML.
+fn written(workspace: &Workspace, service: &Service) -> Option<ServerlessYml> {
+    service.template.as_deref().into_iter().chain(CONFIGS).find_map(|file| {
+        let path = within(&service.path, file);
+        let text = String::from_utf8(workspace.read(path, CONFIG_MAX_BYTES).ok()?).ok()?;
+        ServerlessYml::parse(&text).ok()
+    })
 }
 
 fn order(site: &Site<'_>, action: Action<'_>) -> Result<Order, Failure> {

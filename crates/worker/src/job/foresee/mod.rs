@@ -22,7 +22,7 @@ use model::worker_api::Target;
 use super::context::Job;
 use super::ground::{Gaps, Ground, UNKNOWN};
 use super::halt::Halt;
-use super::{check, install, package, stack};
+use super::{check, package, stack};
 use crate::framework::{PackagedStack, Site, parameters};
 use crate::git::Workspace;
 
@@ -44,8 +44,7 @@ pub(super) async fn run(
         job.log().note(&format!("without their values: {}", names.join(", "))).await;
     }
     let mut ground = Ground::lay(job, Some(service), &target, Gaps::Marked).await?;
-    install::run(job, &workspace, service, &ground.scene, trust).await?;
-    ground.plug(job, service)?;
+    ground.install(job, &workspace, service, trust).await?;
     // Outputs that nobody publishes there yet are no more known than a secret.
     ground.scene.set(PLACEHOLDER, UNKNOWN);
     let (places, finds) = (job.places(service)?, job.finder());

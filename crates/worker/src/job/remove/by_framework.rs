@@ -21,7 +21,7 @@ use crate::job::halt::Halt;
 use crate::job::retries::{Misfire, Retries};
 use crate::job::stack::{self, Watch};
 use crate::job::steps::{Access, failure};
-use crate::job::{install, package, progress};
+use crate::job::{package, progress};
 use crate::step::{Order, StepOutcome};
 
 /// What came of the framework's own removal.
@@ -90,8 +90,7 @@ impl<'a> Attempt<'a> {
             job.make_package_directory()?;
         }
         let mut ground = Ground::lay(job, Some(service), self.target, Gaps::LeftOut).await?;
-        install::run(job, &workspace, service, &ground.scene, self.trust).await?;
-        ground.plug(job, service)?;
+        ground.install(job, &workspace, service, self.trust).await?;
         let (places, finds) = (job.places(service)?, job.finder());
         let site = Site {
             workspace: &workspace,
