@@ -2,8 +2,9 @@
 # A Debian (or Ubuntu) of this machine's own release in a directory, for the test that installs the
 # package. Source this file after setup.sh.
 #
-#   need_debian PACKAGE…   makes one with these packages, unless it is there; exports
-#                          GREENROOM_TEST_DEBIAN, the directory
+#   need_debian         makes one, unless it is there, with what the package wants and the tests look
+#                       with; exports GREENROOM_TEST_DEBIAN, the directory
+#   package_for_tests   makes the package, of the program as the tests have it built
 #
 # What always holds: it is whole or not there (made beside its place and renamed), and made again when
 # other packages are asked for or this machine's release changes; nothing is mounted, nothing runs in
@@ -13,6 +14,8 @@
 need_debian() {
   local home="$tools/debian" release wanted url list proxy
   release=$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")
+  # shellcheck disable=SC2046 # names of packages
+  set -- $(package_wants) curl iproute2 nginx openssl sudo systemd
   wanted=$(printf '%s\n' "$release" "$(dpkg --print-architecture)" "$@" | sort | tr '\n' ' ')
   export GREENROOM_TEST_DEBIAN="$home/root"
   [ "$(cat "$home/made" 2>/dev/null)" != "$wanted" ] || return 0
@@ -44,26 +47,31 @@ debian_components() {
   case "$(. /etc/os-release && printf '%s' "$ID")" in ubuntu) echo main,universe ;; *) echo main ;; esac
 }
 
-# debian_wanted DEB: the packages that a .deb depends on and recommends, the first of each choice,
-# without versions. Not node: Debian's own may be too old, and the service starts without.
-debian_wanted() {
-  { dpkg-deb --field "$1" Depends; dpkg-deb --field "$1" Recommends; } | tr ',\n' '\n\n' |
-    sed -E 's/\|.*//; s/\(.*//; s/[[:space:]]//g; /^$/d; /^nodejs$/d' | sort -u
+# What the package depends on and recommends, as crates/greenroom/Cargo.toml says, without versions.
+# Not node: Debian's own may be too old, and the service starts without. What the program links is in
+# every Debian.
+package_wants() {
+  cargo metadata --no-deps --locked --format-version 1 --manifest-path "$repository_root/Cargo.toml" |
+    python3 -c '
+import json, re, sys
+packages = json.load(sys.stdin)["packages"]
+deb = next(p["metadata"]["deb"] for p in packages if p["name"] == "greenroom")
+for wanted in re.split(r",\s*", deb["depends"] + ", " + deb["recommends"]):
+    name = wanted.split()[0]
+    if name not in ("$auto", "nodejs"):
+        print(name)
+'
 }
 
-# package_for_tests DIR: what the tests of the package need, into DIR and by GREENROOM_TEST_DEB,
-# GREENROOM_TEST_DEB_OLDER and GREENROOM_TEST_DEBIAN. Of the program that the other tests run, built
-# before: the package of this version, and one that calls itself older.
+# package_for_tests DIR: the packages that the tests install, into DIR and by GREENROOM_TEST_DEB and
+# GREENROOM_TEST_DEB_OLDER. Of the program that the other tests run, built before: the package of this
+# version, and one that calls itself older.
 package_for_tests() {
   local built=${CARGO_TARGET_DIR:-$repository_root/target}/debug/greenroom
-  need_cargo_deb
   with_progress "script/release, as an older version" "$repository_root/script/release" \
     --built "$built" --fast --deb-version 0.0.1-1 --out "$1/older"
   with_progress "script/release" "$repository_root/script/release" --built "$built" --fast --out "$1/newer"
   GREENROOM_TEST_DEB_OLDER=$(printf '%s\n' "$1"/older/*.deb)
   GREENROOM_TEST_DEB=$(printf '%s\n' "$1"/newer/*.deb)
   export GREENROOM_TEST_DEB GREENROOM_TEST_DEB_OLDER
-  # what the package asks for, and what the tests look with
-  # shellcheck disable=SC2046 # names of packages
-  need_debian $(debian_wanted "$GREENROOM_TEST_DEB") curl iproute2 nginx openssl sudo systemd
 }

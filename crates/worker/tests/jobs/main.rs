@@ -5,8 +5,6 @@ mod aws;
 mod bench;
 mod custom;
 mod foresee;
-#[cfg(feature = "frameworks")]
-mod frameworks;
 mod lab;
 mod lease;
 mod look;
@@ -15,6 +13,8 @@ mod package;
 mod plan;
 mod recovery;
 mod removal;
+#[cfg(feature = "frameworks")]
+mod sam_and_cdk;
 mod server;
 mod stacks;
 mod stage;

@@ -12,16 +12,16 @@ use crate::bench::{self, Bench, step, target};
 
 const SAM: [(&str, &str); 4] = [
     ("api/samconfig.toml", "version = 0.1\n[default.deploy.parameters]\ntags = \"team=blue\"\n"),
-    ("api/template.yaml", include_str!("frameworks/sam/template.yaml")),
-    ("api/src/hello.js", include_str!("frameworks/sam/src/hello.js")),
-    ("api/src/package.json", include_str!("frameworks/sam/src/package.json")),
+    ("api/template.yaml", include_str!("sam_and_cdk/sam/template.yaml")),
+    ("api/src/hello.js", include_str!("sam_and_cdk/sam/src/hello.js")),
+    ("api/src/package.json", include_str!("sam_and_cdk/sam/src/package.json")),
 ];
 const CDK: [(&str, &str); 5] = [
-    ("api/app.js", include_str!("frameworks/cdk/app.js")),
-    ("api/cdk.json", include_str!("frameworks/cdk/cdk.json")),
-    ("api/package.json", include_str!("frameworks/cdk/package.json")),
-    ("api/package-lock.json", include_str!("frameworks/cdk/package-lock.json")),
-    ("api/src/hello.js", include_str!("frameworks/cdk/src/hello.js")),
+    ("api/app.js", include_str!("sam_and_cdk/cdk/app.js")),
+    ("api/cdk.json", include_str!("sam_and_cdk/cdk/cdk.json")),
+    ("api/package.json", include_str!("sam_and_cdk/cdk/package.json")),
+    ("api/package-lock.json", include_str!("sam_and_cdk/cdk/package-lock.json")),
+    ("api/src/hello.js", include_str!("sam_and_cdk/cdk/src/hello.js")),
 ];
 
 /// Letters first: a stack's name begins with one.
