@@ -2,7 +2,8 @@
 //!
 //! What always holds: only what a lock file pins is cached, under a key of the lock file, the
 //! `package.json`, the `.npmrc` and the versions of node and npm, within app and trust. An install
-//! with scripts of the project's own is never skipped: they may write anywhere.
+//! with scripts of the project's own is never skipped, for they may write anywhere, nor one that
+//! copies directories of the repository.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use super::steps::Access;
 use crate::cache::{CacheKey, KeyParts, Scope};
 use crate::detect::within;
 use crate::git::{Workspace, WorkspaceError};
-use crate::node::{self, Install, PackageJson};
+use crate::node::{self, Install, Manager, PackageJson};
 
 const FILE_MAX_BYTES: u64 = 64 * 1024 * 1024;
 const VERSIONS: &str =
@@ -127,8 +128,12 @@ fn cacheable(
         Err(WorkspaceError::Missing(_)) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
+    let lock = workspace.read(lock, FILE_MAX_BYTES)?;
+    if copies(install.manager, &lock, &settings) {
+        return Ok(None);
+    }
     let mut content = Vec::new();
-    for part in [workspace.read(lock, FILE_MAX_BYTES)?, manifest, settings] {
+    for part in [lock, manifest, settings] {
         content.extend((part.len() as u64).to_le_bytes());
         content.extend(part);
     }
@@ -142,6 +147,18 @@ fn only_dependencies(install: &Install, manifest: &[u8]) -> bool {
     let workspaces = serde_json::from_slice::<serde_json::Value>(manifest)
         .is_ok_and(|manifest| manifest.get("workspaces").is_some());
     !workspaces && !LIFECYCLE.iter().any(|script| package.scripts.contains_key(*script))
+}
+
+/// Whether the install copies directories of the repository: a lock file names them and does not pin
+/// what is in them. npm links them unless it is told otherwise.
+fn copies(manager: Manager, lock: &[u8], npmrc: &[u8]) -> bool {
+    let holds =
+        |text: &[u8], what: &str| text.windows(what.len()).any(|part| part == what.as_bytes());
+    match manager {
+        Manager::Npm => holds(npmrc, "install-links"),
+        Manager::Yarn | Manager::YarnBerry => holds(lock, "@file:"),
+        Manager::Pnpm => holds(lock, ": file:"),
+    }
 }
 
 /// Asked once per worker: all its sandboxes see the same programs.
@@ -195,6 +212,20 @@ mod tests {
     fn an_install_without_lock_file_or_with_a_command_of_ones_own_runs_every_time() {
         assert_eq!(key("{}", None, "npm install"), None);
         assert_eq!(key("{}", Some("1"), "make deps"), None);
+    }
+
+    #[test]
+    fn an_install_that_copies_directories_of_the_repository_runs_every_time() {
+        let npm = r#"{ "packages": { "node_modules/a": { "resolved": "../a", "link": true } } }"#;
+        assert!(!copies(Manager::Npm, npm.as_bytes(), b"fund=false\n"));
+        assert!(copies(Manager::Npm, npm.as_bytes(), b"install-links=true\n"));
+        assert!(copies(Manager::Yarn, b"\"a@file:../a\":\n  version \"1.0.0\"\n", b""));
+        assert!(copies(Manager::YarnBerry, b"\"a@file:../a::locator=b\":\n", b""));
+        assert!(copies(Manager::Pnpm, b"      a:\n        specifier: file:../a\n", b""));
+        let registry = b"read-file@^1.0.0:\n  dependencies:\n    read-file: ^1.0.0\n";
+        for manager in [Manager::Yarn, Manager::YarnBerry, Manager::Pnpm] {
+            assert!(!copies(manager, registry, b""));
+        }
     }
 
     #[test]
