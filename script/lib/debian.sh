@@ -12,10 +12,11 @@
 # 500 MB below target/tools, and one or two minutes.
 
 need_debian() {
-  local home="$tools/debian" release wanted url list proxy
+  local home="$tools/debian" release wants wanted url list proxy
   release=$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")
-  # shellcheck disable=SC2046 # names of packages
-  set -- $(package_wants) curl iproute2 nginx openssl sudo systemd
+  wants=$(package_wants)
+  # shellcheck disable=SC2086 # names of packages
+  set -- $wants curl iproute2 nginx openssl sudo systemd
   wanted=$(printf '%s\n' "$release" "$(dpkg --print-architecture)" "$@" | sort | tr '\n' ' ')
   export GREENROOM_TEST_DEBIAN="$home/root"
   [ "$(cat "$home/made" 2>/dev/null)" != "$wanted" ] || return 0

@@ -27,19 +27,21 @@ need_package_tools() {
 }
 
 need_webhook_examples() {
-  local home="$tools/webhook-examples"
-  export GREENROOM_TEST_WEBHOOK_EXAMPLES="$home/node_modules/@octokit/webhooks-examples"
-  [ ! -d "$GREENROOM_TEST_WEBHOOK_EXAMPLES" ] || return 0
-  say "Fetching GitHub's documented webhook payloads from npm"
-  with_progress "npm install @octokit/webhooks-examples" npm install --prefix "$home" \
-    --no-audit --no-fund "@octokit/webhooks-examples@$WEBHOOK_EXAMPLES_VERSION"
+  need_from_npm "$tools/webhook-examples" @octokit/webhooks-examples "$WEBHOOK_EXAMPLES_VERSION" \
+    "GitHub's documented payloads"
+  export GREENROOM_TEST_WEBHOOK_EXAMPLES="$tools/webhook-examples/node_modules/@octokit/webhooks-examples"
 }
 
 need_axe() {
-  local home="$tools/axe"
-  export GREENROOM_TEST_AXE="$home/node_modules/axe-core/axe.min.js"
-  ! grep -qs "\"version\": \"$AXE_VERSION\"" "$home/node_modules/axe-core/package.json" || return 0
-  say "Fetching axe-core $AXE_VERSION from npm: it reads the pages for who cannot see them"
-  with_progress "npm install axe-core" npm install --prefix "$home" --no-audit --no-fund \
-    "axe-core@$AXE_VERSION"
+  need_from_npm "$tools/axe" axe-core "$AXE_VERSION" "it reads the pages for who cannot see them"
+  export GREENROOM_TEST_AXE="$tools/axe/node_modules/axe-core/axe.min.js"
+}
+
+# need_from_npm DIR PACKAGE VERSION WHY
+need_from_npm() {
+  # npm notes there, at the end, what it installed: one that was interrupted begins again
+  ! grep -s -A 1 -F "\"node_modules/$2\": {" "$1/node_modules/.package-lock.json" |
+    grep -qF "\"version\": \"$3\"" || return 0
+  say "Fetching $2 $3 from npm: $4"
+  with_progress "npm install $2" npm install --prefix "$1" --no-audit --no-fund "$2@$3"
 }
