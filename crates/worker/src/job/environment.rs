@@ -122,9 +122,7 @@ fn of_step(
         set("GREENROOM_REGION", target.region.to_string());
         set("SERVERLESS_STAGE", target.stage.to_string());
     }
-    for (name, value) in QUIET {
-        set(name, value.to_owned());
-    }
+    env.extend(quiet());
     env
 }
 

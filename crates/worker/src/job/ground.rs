@@ -24,7 +24,7 @@ use crate::git::Workspace;
 
 const OUTPUTS_FILE: &str = "outputs.json";
 const PLUGIN_DIRECTORY: &str = "plugin";
-const NODE_OPTIONS: &str = "NODE_OPTIONS";
+pub(super) const NODE_OPTIONS: &str = "NODE_OPTIONS";
 
 /// What to do about a value that cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

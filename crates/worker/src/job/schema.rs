@@ -17,6 +17,7 @@ use model::plugin;
 
 use super::context::Job;
 use super::environment;
+use super::ground::NODE_OPTIONS;
 use super::halt::Halt;
 use crate::cache::{CacheError, CacheKey};
 use crate::framework::serverless::{self, tool::Tool};
@@ -41,10 +42,10 @@ pub(super) async fn bring(
     let (cache, home) = (&job.machine().cache, job.room().home());
     let key = key(installed, &plugins);
     let kept = match job.or_stopped(cache.restore(&key, &home, user)).await? {
-        Ok(false) => {
-            make(job, installed, &tool, &plugins, node_options).await?;
-            job.or_stopped(cache.save(&key, &home, &[KEPT], user)).await?
-        }
+        Ok(false) => match make(job, installed, &tool, &plugins, node_options).await? {
+            Ok(true) => job.or_stopped(cache.save(&key, &home, &[KEPT], user)).await?,
+            other => other,
+        },
         other => other,
     };
     if let Err(error) = kept {
@@ -74,28 +75,26 @@ fn key(installed: &CacheKey, plugins: &[String]) -> CacheKey {
 }
 
 /// Has the framework look at a configuration that only names the plugins. What it compiled is in
-/// [`KEPT`] afterwards, which is empty if it could not.
+/// [`KEPT`] afterwards, which is empty if it could not; false where it was not asked, because the
+/// cache has no copy of the dependencies.
 async fn make(
     job: &Job,
     installed: &CacheKey,
     tool: &Tool,
     plugins: &[String],
     node_options: &str,
-) -> Result<(), Halt> {
+) -> Result<Result<bool, CacheError>, Halt> {
     let user = job.machine().executor.user(job.room().slot());
     let copy = job.room().home().join(COPY);
     // An install may have put something in its place.
     if std::fs::create_dir(&copy).is_err() {
-        return Ok(());
+        return Ok(Ok(false));
     }
     job.room().give(user, &copy)?;
     let restored = job.or_stopped(job.machine().cache.restore(installed, &copy, user)).await?;
-    let program = match restored {
-        Ok(true) => format!("timeout 120 {} print", tool.program),
-        // too large to be kept, or gone since
-        Ok(false) => "true".to_owned(),
-        Err(CacheError::Io { .. } | CacheError::Tar(_)) => "true".to_owned(),
-    };
+    if !matches!(restored, Ok(true)) {
+        return Ok(restored);
+    }
     job.log()
         .note("new dependencies: the framework compiles its check of configurations, once")
         .await;
@@ -103,12 +102,13 @@ async fn make(
         "service": "schema", "provider": { "name": "aws" }, "plugins": plugins,
     });
     let mut env = environment::quiet();
-    env.insert("NODE_OPTIONS".to_owned(), node_options.to_owned());
+    env.insert(NODE_OPTIONS.to_owned(), node_options.to_owned());
     env.insert(CONFIG.to_owned(), config.to_string());
     let line = format!(
-        "mkdir -p ~/{KEPT}; cd ~/{COPY} && printf %s \"${CONFIG}\" >serverless.yml && {program} >/dev/null 2>&1; cd ~; rm -rf {COPY}"
+        "mkdir -p ~/{KEPT}; cd ~/{COPY} && printf %s \"${CONFIG}\" >serverless.yml && timeout 120 {} print >/dev/null 2>&1; cd ~; rm -rf {COPY}",
+        tool.program
     );
-    job.ask(&line, env).await.map(drop)
+    job.ask(&line, env).await.map(|_| Ok(true))
 }
 
 #[cfg(test)]
